@@ -1,0 +1,189 @@
+/**
+ * Every way TES refuses, as one closed union of codes.
+ *
+ * The table is the only place that maps a code to what each surface shows: HTTP status, WebSocket close code, process
+ * exit code, and the public sentence. What happened inside stays in `TesError.cause`; only `detail` goes on the wire.
+ */
+
+interface ErrorRow {
+  /** HTTP status (RFC 9110). */
+  readonly status: number;
+  /** WebSocket close code (RFC 6455 section 7.4): 1008 policy, 1009 too big, 1011 internal, 1013 try later. */
+  readonly close: number;
+  /** Process exit code: 1 a finding or a failure, 2 usage. */
+  readonly exit: 1 | 2;
+  /** One public sentence: what is wrong. */
+  readonly title: string;
+  /** One public sentence: the way out. */
+  readonly remedy: string;
+}
+
+const row = (status: number, title: string, remedy: string, close = 1008, exit: 1 | 2 = 1): ErrorRow => ({
+  status,
+  close,
+  exit,
+  title,
+  remedy,
+});
+
+/** The codes in alphabetical order inside their groups. Documented in docs/errors.md, which a test holds against this. */
+export const ERRORS = {
+  // The request itself.
+  bad_request: row(400, "The request is not well formed.", "Read the detail, correct the request and send it again."),
+  body_too_large: row(413, "The request body is larger than this route takes.", "Send less in one request.", 1009),
+  content_digest_mismatch: row(400, "The body does not match its Content-Digest.", "Send the body again, unchanged on the way."),
+  header_repeated: row(400, "A header that may stand once was sent more than once.", "Send the header once."),
+  headers_too_large: row(431, "A request header is longer than this service takes.", "Send shorter headers."),
+  idempotency_key_invalid: row(400, "The Idempotency-Key is not 1 to 64 visible ASCII characters.", "Send a UUID, for example."),
+  idempotency_key_required: row(400, "Writes carry an Idempotency-Key, and this one does not.", "Send a fresh random Idempotency-Key; repeat it when you retry."),
+  idempotency_key_reused: row(422, "This Idempotency-Key was used with another request.", "Use a fresh key for a new request."),
+  invalid_field: row(422, "A field has a value that is not allowed.", "The detail names the field and what it takes."),
+  json_depth: row(400, "The JSON is nested deeper than this service reads.", "Send flatter JSON."),
+  json_duplicate_key: row(400, "A JSON object has the same key twice.", "Send each key once."),
+  json_invalid: row(400, "The body is not valid JSON in UTF-8.", "Send one JSON value as UTF-8."),
+  json_number: row(400, "A JSON number cannot be held exactly.", "Send integers within ±(2^53 − 1)."),
+  method_not_allowed: row(405, "This route does not take that method.", "The Allow header lists what it takes."),
+  misdirected_request: row(421, "This host name is not one of this authority's.", "Use a name listed in TES_AUTHORITIES, or add this one there."),
+  nonce_invalid: row(400, "The TES-Nonce is not 22 to 64 characters of base64url.", "Send at least 16 random bytes as base64url."),
+  not_acceptable: row(406, "This route cannot answer in the form you ask for.", "Accept application/json."),
+  query_unknown: row(400, "The query has a parameter that this route does not know, or has one twice.", "Leave it out."),
+  rate_limited: row(429, "Too many requests.", "Wait as long as Retry-After says.", 1013),
+  route_unknown: row(404, "There is nothing at this path.", "See /openapi.json or docs/answers.md for the routes."),
+  unsupported_media_type: row(415, "This route takes application/json.", "Set Content-Type: application/json."),
+
+  // Who may do what.
+  forbidden: row(403, "The token does not allow this.", "Use a token whose scopes cover it."),
+  token_expired: row(401, "The token has expired.", "Mint a new one: tes token mint."),
+  token_invalid: row(401, "The token is not one of this registry's.", "Mint one for this registry: tes token mint."),
+  token_missing: row(401, "This route needs a bearer token.", "Send Authorization: Bearer <token>."),
+  token_revoked: row(401, "The token has been revoked.", "Mint a new one: tes token mint."),
+
+  // Keys.
+  key_format: row(400, "A signing key is 64 hexadecimal characters.", "Make one: tes key generate.", 1008, 2),
+  key_public: row(400, "This signing key is printed in a public document and is refused everywhere.", "Make one of your own: tes key generate."),
+  signing_key_mismatch: row(503, "The signing key in place is not the one this registry's log names.", "Put the registry's own key back, or announce the new one: tes key rotate.", 1011),
+  signing_key_missing: row(503, "This authority has no signing key and may not make one.", "Set the secret VERSION_SIGNING_KEY: tes key deploy.", 1011),
+
+  // The registry.
+  already_exists: row(409, "That already exists, and differs.", "Change it, or choose another name."),
+  cascade_cycle: row(422, "The parents would form a cycle.", "Choose a parent that is not a descendant."),
+  entity_limit: row(422, "The registry holds as many entities as it may.", "Retire entities, or open another registry."),
+  entity_retired: row(409, "The entity is retired and takes no new version.", "Declare another entity."),
+  entity_unknown: row(404, "There is no such entity.", "List them: GET /v1/{registry}/entities."),
+  genesis_exists: row(409, "The registry already has its genesis.", "Use it as it is; a genesis never changes."),
+  lockstep_follows_parent: row(409, "A lockstep entity takes its parent's version and is never bumped by itself.", "Bump the parent."),
+  nothing_to_bump: row(409, "No entity takes this bump.", "Declare an entity first."),
+  parent_unknown: row(422, "The parent does not exist.", "Declare the parent first, or in the same request."),
+  registry_read_only: row(409, "The registry has moved and takes no more writes.", "Follow registry.moved to its new place."),
+  registry_unknown: row(404, "There is no such registry.", "Create it: tes init, or tes registry create."),
+  statement_too_large: row(422, "The statement would be longer than 65,535 bytes.", "Send less in one statement."),
+  statement_unknown: row(500, "The log holds a statement of a type this release does not know.", "Run the release that wrote it, or a newer one.", 1011),
+  version_conflict: row(409, "The current version is not the expected one.", "Read the state, decide again, retry with a new key."),
+  version_overflow: row(422, "A part of the version would pass 2^53 − 1.", "Choose a larger scope."),
+
+  // What a client finds when it checks an answer.
+  answer_content_type: row(502, "The answer has a media type that was not asked for.", "Treat it as an outage and look at what stands in between."),
+  answer_expired: row(502, "The signed answer is too old or from the future.", "Check both clocks, then ask again."),
+  answer_unsigned: row(502, "The answer is not signed by the authority.", "Treat it as an outage, never as an answer."),
+  checkpoint_inconsistent: row(502, "The log does not extend the one seen before: the authority forked or rewrote it.", "Stop, keep both checkpoints, and ask the operator."),
+  checkpoint_stale: row(502, "The log is smaller than one seen before.", "Ask again; if it stays, the authority was set back."),
+  digest_mismatch: row(502, "The content does not match its digest.", "It was changed on the way. Do not use it."),
+  genesis_mismatch: row(502, "The registry's genesis is not the pinned one.", "Compare the pin with the one its operator publishes."),
+  key_unknown: row(502, "A signature names a key that this registry's chain does not hold.", "Fetch the keys again and check their chain."),
+  note_invalid: row(502, "The signed note is malformed or carries no valid signature of a known key.", "Do not use it."),
+  proof_invalid: row(502, "The proof does not lead to the checkpoint.", "Do not use the answer."),
+  provenance_invalid: row(502, "The provenance field is malformed or names another registry.", "Do not use the answer."),
+  signature_invalid: row(502, "A signature does not verify.", "The answer was changed on the way, or is not for this request."),
+  signature_malformed: row(502, "The signature fields cannot be read or do not cover what they must.", "Do not use the answer."),
+
+  // Values.
+  semver_invalid: row(422, "This is not a SemVer 2.0.0 version.", "Write it as MAJOR.MINOR.PATCH[-prerelease][+build]."),
+
+  // The machine, on the command line.
+  authority_unreachable: row(502, "The authority did not answer.", "Start it (tes serve) or check the URL; a retry with the same key is safe."),
+  conflict: row(409, "Somebody else changed that first.", "Read the state again and retry."),
+  data_dir_in_use: row(409, "Another authority is using this data directory.", "Stop it, or choose another --data directory."),
+  file_exists: row(409, "The file exists and is not overwritten.", "Choose another name, or move the file away."),
+  file_pattern: row(422, "A file does not hold its version where the registry file says.", "Correct the pattern: it needs exactly one match with one capture group."),
+  file_unreadable: row(400, "A file cannot be read.", "Check the path and its permissions."),
+  file_unwritable: row(500, "A file could not be written.", "Check permissions and free space, then run what the message says."),
+  install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
+  internal: row(500, "Something failed inside.", "The write may or may not have happened: retry with the same Idempotency-Key.", 1011),
+  storage_full: row(507, "The authority's storage is full or failing.", "Free space; then retry with the same Idempotency-Key.", 1011),
+  usage: row(400, "The command line is not understood.", "Run it with --help.", 1008, 2),
+} as const satisfies Record<string, ErrorRow>;
+
+/** The closed union of codes. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What an error may say besides its code. All of it is public. */
+export interface ErrorExtra {
+  /** What exactly was wrong here. Never holds a secret. */
+  readonly detail?: string;
+  /** The field or parameter at fault, as a JSON pointer or a header name. */
+  readonly field?: string;
+  /** Machine-readable facts, for example `{ current: "1.2.3" }`. */
+  readonly facts?: Readonly<Record<string, string | number | boolean>>;
+  /** What happened inside. Never rendered. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The only error TES throws on purpose.
+ *
+ * @example
+ * throw new TesError("entity_unknown", { detail: "no entity component:dash" });
+ */
+export class TesError extends Error {
+  override readonly name = "TesError";
+  readonly code: ErrorCode;
+  readonly field: string | undefined;
+  readonly detail: string | undefined;
+  readonly facts: Readonly<Record<string, string | number | boolean>> | undefined;
+
+  constructor(code: ErrorCode, extra: ErrorExtra = {}) {
+    super(extra.detail === undefined ? ERRORS[code].title : `${ERRORS[code].title} ${extra.detail}`, {
+      cause: extra.cause,
+    });
+    this.code = code;
+    this.detail = extra.detail;
+    this.field = extra.field;
+    this.facts = extra.facts;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** An RFC 9457 problem document. `type` is a stable URN, so that it needs no host. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly remedy: string;
+  readonly detail?: string;
+  readonly field?: string;
+  readonly facts?: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** RFC 9457: renders an error for the wire, without its cause or stack. */
+export function problemOf(error: TesError): Problem {
+  const { status, title, remedy } = ERRORS[error.code];
+  return {
+    type: `urn:tes:error:${error.code}`,
+    title,
+    status,
+    code: error.code,
+    remedy,
+    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    ...(error.field === undefined ? {} : { field: error.field }),
+    ...(error.facts === undefined ? {} : { facts: error.facts }),
+  };
+}
+
+/** Anything thrown, as a TesError: one of ours unchanged, everything else as `internal` with its cause kept inside. */
+export function toTesError(thrown: unknown): TesError {
+  return thrown instanceof TesError ? thrown : new TesError("internal", { cause: thrown });
+}

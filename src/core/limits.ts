@@ -1,0 +1,45 @@
+/** Every limit of TES, with its unit in its name and its reason beside it. Each is tested on both sides. */
+
+/** A statement in canonical bytes. C2SP tlog-tiles entries are prefixed with a uint16 length. */
+export const MAX_STATEMENT_BYTES = 65_535;
+/** A request body on ordinary routes: several times the largest batch of entities a person would write. */
+export const MAX_BODY_BYTES = 1_048_576;
+/** JSON nesting on the way in; our deepest request is 4. Bounds the parser's stack. */
+export const MAX_JSON_DEPTH = 16;
+/** All request headers that we read, each. RFC 9110 section 5.4 lets a server choose. */
+export const MAX_HEADER_BYTES = 8_192;
+/** Idempotency-Key: room for a UUID (36) or a CI job's own name. */
+export const MAX_IDEMPOTENCY_KEY_CHARS = 64;
+/** TES-Nonce, base64url: 22 characters hold 16 bytes. */
+export const MIN_NONCE_CHARS = 22;
+export const MAX_NONCE_CHARS = 64;
+/** A registry's name: one DNS label. */
+export const MAX_REGISTRY_CHARS = 63;
+/** The two halves of an entity id, `type:name`. */
+export const MAX_ENTITY_TYPE_CHARS = 32;
+export const MAX_ENTITY_NAME_CHARS = 128;
+/** Entities in one registry: bounds what one cascade visits. One that does not fit a statement is refused whole. */
+export const MAX_ENTITIES = 1_000;
+/** Files that carry one entity's version. */
+export const MAX_ENTITY_FILES = 32;
+export const MAX_FILE_PATH_CHARS = 512;
+export const MAX_FILE_PATTERN_CHARS = 512;
+/** A SemVer text. Longer ones are legal SemVer, but no package manager takes them (node-semver stops at 256). */
+export const MAX_SEMVER_CHARS = 64;
+/** How long a signed answer may be believed, from `created` to `expires`. */
+export const SIGNATURE_LIFETIME_S = 300;
+/** How far a client's clock may be off before it refuses an answer from the future. */
+export const CLOCK_SKEW_S = 60;
+/** Bumps decided in one turn of the object: bounds how long one turn holds the thread. */
+export const MAX_BATCH_COMMANDS = 128;
+/** A token's life, at most. */
+export const MAX_TOKEN_LIFETIME_S = 366 * 24 * 3600;
+/** A token's text: bounds what is hashed before it is believed. */
+export const MAX_TOKEN_CHARS = 4_096;
+/** Scopes in one token. */
+export const MAX_TOKEN_SCOPES = 32;
+/** Leaves under one tile, C2SP tlog-tiles: 8 levels of the tree. */
+export const TILE_HEIGHT = 8;
+export const TILE_WIDTH = 256;
+/** The largest log index that JSON and JavaScript hold exactly. */
+export const MAX_LOG_SIZE = Number.MAX_SAFE_INTEGER;

@@ -1,0 +1,9 @@
+import { defineConfig } from "vitest/config";
+
+/** Three suites: pure code (unit), the Worker in workerd (workerd), whole processes (e2e). */
+export default defineConfig({
+  test: {
+    projects: ["test/unit/vitest.config.ts", "test/workerd/vitest.config.ts", "test/e2e/vitest.config.ts"],
+    reporters: ["default", ["json", { outputFile: "reports/vitest.json" }]],
+  },
+});
