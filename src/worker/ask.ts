@@ -1,0 +1,97 @@
+/** What passes between the Worker and the object: plain data, checked for size by the Worker, believed by nobody. */
+
+import type { Bytes } from "../core/bytes.ts";
+import type { ErrorCode } from "../core/errors.ts";
+import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../core/limits.ts";
+
+/** The request headers that TES reads. A header not listed here cannot influence an answer. */
+export const READ_HEADERS = [
+  "authorization",
+  "content-digest",
+  "content-type",
+  "idempotency-key",
+  "tes-min-size",
+  "tes-nonce",
+] as const;
+
+/** Headers whose value never holds a comma: one in it means that the header was sent twice. */
+const SINGLE_HEADERS: ReadonlySet<string> = new Set(READ_HEADERS.filter((name) => name !== "content-digest"));
+
+/** A request as the object sees it. */
+export interface Ask {
+  readonly method: string;
+  /** Lower case, without the default port; from the allow-list, never from a Host header alone. */
+  readonly authority: string;
+  readonly path: string;
+  /** Raw, with its question mark, or empty. */
+  readonly query: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Bytes;
+  /** What the Worker already found wrong. The object still signs the answer that says so. */
+  readonly fault: { readonly code: ErrorCode; readonly detail: string } | null;
+}
+
+/** An answer as the object makes it: everything the Worker needs to build a Response, byte for byte. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Bytes;
+}
+
+/** Reads at most `MAX_BODY_BYTES`; null when there is more. Never buffers beyond the limit. */
+async function readBody(request: Request): Promise<Bytes | null> {
+  if (request.body === null) return new Uint8Array(0);
+  const declared = Number(request.headers.get("content-length") ?? "0");
+  if (declared > MAX_BODY_BYTES) {
+    await request.body.cancel();
+    return null;
+  }
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = request.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > MAX_BODY_BYTES) {
+      await reader.cancel();
+      return null;
+    }
+    chunks.push(value);
+  }
+  if (chunks.length === 1) return chunks[0] as Bytes;
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+/** Turns a Request into an Ask. Faults are carried along, since only the object may sign an answer about them. */
+export async function askOf(request: Request, url: URL, authority: string): Promise<Ask> {
+  const headers: Record<string, string> = {};
+  let fault: Ask["fault"] = null;
+  for (const name of READ_HEADERS) {
+    const value = request.headers.get(name);
+    if (value === null) continue;
+    if (value.length > MAX_HEADER_BYTES) fault ??= { code: "headers_too_large", detail: `${name}.` };
+    else if (SINGLE_HEADERS.has(name) && value.includes(",")) fault ??= { code: "header_repeated", detail: `${name}.` };
+    else headers[name] = value;
+  }
+  let body: Bytes | null = new Uint8Array(0);
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    body = await readBody(request);
+    if (body === null) fault ??= { code: "body_too_large", detail: `At most ${MAX_BODY_BYTES} bytes.` };
+  }
+  return {
+    method: request.method,
+    authority,
+    path: url.pathname,
+    query: url.search,
+    headers,
+    body: body ?? new Uint8Array(0),
+    fault,
+  };
+}

@@ -1,0 +1,62 @@
+/** Bearer tokens: who asks, and what they may do. The format is in docs/formats.md, section Token. */
+
+import { errors, jwtVerify } from "jose";
+import { TesError } from "../core/errors.ts";
+import { MAX_TOKEN_CHARS } from "../core/limits.ts";
+import { parseTokenClaims, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
+import type { SigningKeys } from "./signing-key.ts";
+
+/** Believed tokens kept in memory, so that a busy job is not verified anew on each request. */
+const MAX_CACHED_TOKENS = 256;
+
+export interface TokenVerifier {
+  /**
+   * The claims of a bearer token, or undefined when the request carries none.
+   *
+   * @param now milliseconds
+   * @throws TesError `token_invalid`, `token_expired`
+   */
+  verify(authorization: string | undefined, now: number): Promise<TokenClaims | undefined>;
+}
+
+export function createTokenVerifier(keys: SigningKeys, registry: string): TokenVerifier {
+  const believed = new Map<string, TokenClaims>();
+  return {
+    async verify(authorization, now) {
+      if (authorization === undefined) return undefined;
+      const token = /^Bearer ([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1];
+      if (token === undefined) throw new TesError("token_invalid", { detail: "Send Authorization: Bearer <token>." });
+      if (token.length > MAX_TOKEN_CHARS) throw new TesError("token_invalid", { detail: "It is too long." });
+      const known = believed.get(token);
+      if (known !== undefined) {
+        if (known.exp * 1000 > now) return known;
+        believed.delete(token);
+        throw new TesError("token_expired");
+      }
+      const claims = await verifyToken(token, keys, registry, now);
+      if (believed.size >= MAX_CACHED_TOKENS) believed.delete(believed.keys().next().value!);
+      believed.set(token, claims);
+      return claims;
+    },
+  };
+}
+
+async function verifyToken(token: string, keys: SigningKeys, registry: string, now: number): Promise<TokenClaims> {
+  try {
+    const { payload, protectedHeader } = await jwtVerify(token, keys.token.key, {
+      algorithms: ["HS256"],
+      typ: "tes-token+jwt",
+      audience: tokenAudience(registry),
+      currentDate: new Date(now),
+      requiredClaims: ["jti", "iat", "exp"],
+    });
+    if (protectedHeader.kid !== keys.token.kid || Object.keys(protectedHeader).length !== 3) {
+      throw new TesError("token_invalid", { detail: "Its header names another key." });
+    }
+    return parseTokenClaims(payload);
+  } catch (thrown) {
+    if (thrown instanceof errors.JWTExpired) throw new TesError("token_expired", { cause: thrown });
+    if (thrown instanceof TesError && thrown.code === "token_expired") throw thrown;
+    throw new TesError("token_invalid", { cause: thrown });
+  }
+}

@@ -1,0 +1,238 @@
+/** One registry: the object that decides, stores and signs. One object per registry name. */
+
+import { DurableObject } from "cloudflare:workers";
+import { canonicalBytes } from "../core/canonical-json.ts";
+import { verifyContentDigest } from "../core/digest.ts";
+import { TesError, toTesError } from "../core/errors.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { type JsonValue, parseJson } from "../core/json.ts";
+import { ed25519Kid } from "../core/keys.ts";
+import { MAX_IDEMPOTENCY_KEY_CHARS, MAX_NONCE_CHARS, MIN_NONCE_CHARS } from "../core/limits.ts";
+import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
+import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
+import type { GenesisKeys } from "../protocol/statements.ts";
+import { allows } from "../protocol/tokens.ts";
+import { type Answer, type Ask, askOf } from "./ask.ts";
+import { createTokenVerifier, type TokenVerifier } from "./auth.ts";
+import { authorityOf } from "./authorities.ts";
+import type { VersionDOEnv } from "./env.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
+import { findRoute, type Route } from "./routes.ts";
+import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
+import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
+import { openStore, type Store } from "./store.ts";
+import { createWriter, type Writer } from "./writer.ts";
+
+const NONCE = new RegExp(`^[A-Za-z0-9_-]{${MIN_NONCE_CHARS},${MAX_NONCE_CHARS}}$`);
+const IDEMPOTENCY_KEY = new RegExp(`^[!-~]{1,${MAX_IDEMPOTENCY_KEY_CHARS}}$`);
+const JSON_BODY = /^application\/json(?:\s*;\s*charset=utf-8)?$/i;
+
+/** A registry whose genesis is in the log and whose key is in place. */
+interface Open {
+  readonly keys: SigningKeys;
+  readonly ledger: Ledger;
+  readonly writer: Writer;
+  readonly tokens: TokenVerifier;
+}
+
+/** The Durable Object class of TES. Its name is part of deployed configurations and never changes. */
+export class VersionManagementDO extends DurableObject<VersionDOEnv> {
+  readonly #store: Store = openStore(this.ctx.storage);
+  #registry = "";
+  #opened: Promise<Open | TesError> | undefined;
+  #keys: SigningKeys | undefined;
+  /** Counted since the object started. */
+  readonly #keyCache = { hits: 0, misses: 0 };
+
+  /** Answers over plain HTTP too: `env.VERSION_DO.get(id).fetch("https://host/bump", …)` is signed like any other. */
+  override async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const answer = await this.answer(await askOf(request, url, authorityOf(url)), this.ctx.id.name ?? "");
+    return new Response(request.method === "HEAD" ? null : answer.body, answer);
+  }
+
+  /**
+   * Answers one request to this registry.
+   *
+   * @param registry the name the object was found by; the platform does not always hand it to the object
+   */
+  async answer(ask: Ask, registry: string): Promise<Answer> {
+    if (this.#registry === "" && isRegistryName(registry)) this.#registry = registry;
+    if (this.#registry === "" || (registry !== "" && registry !== this.#registry)) {
+      return unsigned(sayProblem(new TesError("registry_unknown")));
+    }
+    // Under the object's concurrency gate: two first requests must not make two keys.
+    if (this.#opened === undefined) this.#opened = this.ctx.blockConcurrencyWhile(() => this.#open());
+    const opened = await this.#opened;
+    if (!(opened instanceof TesError)) return this.#signed(opened, ask);
+    if (opened.code === "registry_unknown" && ask.method === "POST" && ask.path === `/v1/${this.#registry}`) {
+      return this.#authoriseGenesis(ask);
+    }
+    return unsigned(sayProblem(opened));
+  }
+
+  /**
+   * The key that signs: environment → storage → generate and store, then from memory. Not a public method, since those
+   * can be called over RPC.
+   */
+  async #getSigningKey(active: GenesisKeys | undefined, mayGenerate: boolean): Promise<SigningKeys> {
+    if (this.#keys !== undefined) {
+      this.#keyCache.hits++;
+      return this.#keys;
+    }
+    this.#keyCache.misses++;
+    this.#keys = await loadSigningKey(this.env, this.#store, this.#registry, active, mayGenerate);
+    return this.#keys;
+  }
+
+  async #open(): Promise<Open | TesError> {
+    try {
+      const ledger = openLedger(this.#store, this.#registry);
+      const { TES_GENESIS, TES_RECOVERY_KEY } = this.env;
+      if (ledger.size === 0) {
+        if (this.#registry !== "default" || TES_GENESIS !== "auto" || !TES_RECOVERY_KEY) {
+          return new TesError("registry_unknown");
+        }
+        const keys = await this.#getSigningKey(undefined, true);
+        const request: GenesisRequest = { visibility: "public", recovery: { x: TES_RECOVERY_KEY } };
+        return this.#begin(ledger, keys, request, "genesis", Date.now());
+      }
+      const keys = await this.#getSigningKey(ledger.rows.registry()!.keys, false);
+      return this.#serve(ledger, keys);
+    } catch (thrown) {
+      // A key may be put in place while this object lives: look again on the next request.
+      this.#opened = undefined;
+      return toTesError(thrown);
+    }
+  }
+
+  #serve(ledger: Ledger, keys: SigningKeys): Open {
+    const origin = () => ledger.rows.registry()!.origin;
+    const writer = createWriter(ledger, keys, origin, () => this.ctx.storage.sync());
+    return { keys, ledger, writer, tokens: createTokenVerifier(keys, this.#registry) };
+  }
+
+  /** Writes the first statement. */
+  #begin(ledger: Ledger, keys: SigningKeys, request: GenesisRequest, by: string, now: number): Open {
+    const base = this.env.TES_ORIGIN;
+    const origin = request.origin ?? (base ? `${base}/${this.#registry}` : defaultOrigin(this.#registry));
+    const recovery = { kid: ed25519Kid(request.recovery.x), x: request.recovery.x };
+    const { visibility } = request;
+    ledger.append({ commands: [{ kind: "genesis", visibility, origin, keys: keys.record, recovery }], by, now });
+    return this.#serve(ledger, keys);
+  }
+
+  /** A genesis is authorised by a token that the holder of the master key minted offline for this registry. */
+  async #authoriseGenesis(ask: Ask): Promise<Answer> {
+    const now = Date.now();
+    try {
+      const keys = await this.#getSigningKey(undefined, false);
+      const claims = await createTokenVerifier(keys, this.#registry).verify(ask.headers["authorization"], now);
+      if (claims === undefined) throw new TesError("registry_unknown");
+      if (!allows(claims, "admin")) throw new TesError("forbidden", { detail: "It needs the scope admin." });
+      const request = parseGenesisRequest(bodyOf(ask));
+      const ledger = openLedger(this.#store, this.#registry);
+      if (ledger.size > 0) throw new TesError("genesis_exists");
+      // No await from the check to the write: a second genesis finds the first.
+      const open = this.#begin(ledger, keys, request, claims.jti, now);
+      this.#opened = Promise.resolve(open);
+      const receipt = await open.writer.receipt(0);
+      const saying = sayJson({ genesis: ledger.rows.registry()!.genesis, receipt }, 201);
+      return await signResponse(ask, saying, keys, this.#registry, ledger.size, now, nonceOf(ask));
+    } catch (thrown) {
+      return unsigned(sayProblem(toTesError(thrown)));
+    }
+  }
+
+  async #signed(open: Open, ask: Ask): Promise<Answer> {
+    const leave = ask.method === "POST" ? open.writer.enter() : undefined;
+    try {
+      const now = Date.now();
+      let saying: Saying;
+      let nonce: string | undefined;
+      try {
+        nonce = nonceOf(ask);
+        saying = await this.#route(open, ask, now);
+      } catch (thrown) {
+        saying = this.#refuse(thrown);
+      }
+      const keys = await this.#getSigningKey(open.ledger.rows.registry()?.keys, false);
+      return await signResponse(ask, saying, keys, this.#registry, open.ledger.size, now, nonce);
+    } finally {
+      leave?.();
+    }
+  }
+
+  #refuse(thrown: unknown): Saying {
+    const error = toTesError(thrown);
+    if (error.code === "internal") {
+      const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : String(error.cause);
+      console.error(JSON.stringify({ event: "internal", registry: this.#registry, cause }));
+    }
+    const allow = error.facts?.["allow"];
+    return sayProblem(error, typeof allow === "string" ? { allow } : {});
+  }
+
+  async #route(open: Open, ask: Ask, now: number): Promise<Saying> {
+    if (ask.fault !== null) throw new TesError(ask.fault.code, { detail: ask.fault.detail });
+    const { ledger, writer, keys } = open;
+    const base = `/v1/${this.#registry}`;
+    const below = ask.path === "/bump" && this.#registry === "default" ? "/bump" : ask.path.slice(base.length) || "/";
+    if (below === "/" && ask.method === "POST") throw new TesError("genesis_exists");
+    // The registry's own path has no trailing slash: one resource, one name.
+    if (ask.path === `${base}/`) throw new TesError("route_unknown");
+    const { route, params } = findRoute(ask.method, below);
+    const query = queryOf(ask.query, route);
+    const claims = await open.tokens.verify(ask.headers["authorization"], now);
+    if (route.access === "read" && ledger.rows.registry()!.visibility === "private") {
+      if (claims === undefined) throw new TesError("token_missing");
+      if (!allows(claims, "read")) throw new TesError("forbidden", { detail: "It needs the scope read." });
+    }
+    if (route.method === "GET") {
+      return route.run({ ledger, writer, keys, params, query, claims, json: null, now, idempotency: undefined });
+    }
+    if (claims === undefined) throw new TesError("token_missing");
+    const json = bodyOf(ask);
+    const key = ask.headers["idempotency-key"];
+    if (key !== undefined && !IDEMPOTENCY_KEY.test(key)) throw new TesError("idempotency_key_invalid");
+    const idempotency =
+      key === undefined
+        ? undefined
+        : {
+            key: sha256Hex(canonicalBytes([claims.jti, ask.method, `${base}${below}`, key])),
+            request: sha256Hex(ask.body),
+          };
+    return route.run({ ledger, writer, keys, params, query, claims, json, now, idempotency });
+  }
+}
+
+/** @throws TesError `nonce_invalid` */
+function nonceOf(ask: Ask): string | undefined {
+  const nonce = ask.headers["tes-nonce"];
+  if (nonce !== undefined && !NONCE.test(nonce)) throw new TesError("nonce_invalid");
+  return nonce;
+}
+
+/** The body of a write: its type, its digest if one came, then its JSON. */
+function bodyOf(ask: Ask): JsonValue {
+  if (!JSON_BODY.test(ask.headers["content-type"] ?? "")) throw new TesError("unsupported_media_type");
+  const digest = ask.headers["content-digest"];
+  if (digest !== undefined) {
+    try {
+      verifyContentDigest(digest, ask.body);
+    } catch (cause) {
+      throw new TesError("content_digest_mismatch", { cause });
+    }
+  }
+  return parseJson(ask.body);
+}
+
+/** @throws TesError `query_unknown` for a parameter that the route does not know, or one that comes twice */
+function queryOf(raw: string, route: Route): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(raw)) {
+    if (!route.query.includes(name) || name in query) throw new TesError("query_unknown", { field: name.slice(0, 64) });
+    query[name] = value;
+  }
+  return query;
+}

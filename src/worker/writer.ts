@@ -1,0 +1,108 @@
+/**
+ * The write path: enqueue, then **one turn without an await** takes all that waits and decides and stores each; one
+ * checkpoint is signed for them all. A commit costs far more than the crypto, so commits group: before a turn the
+ * drainer yields once, and only while more writers are on their way than are queued.
+ */
+
+import { toBase64 } from "../core/bytes.ts";
+import { signCheckpoint } from "../core/checkpoint.ts";
+import { MAX_BATCH_COMMANDS } from "../core/limits.ts";
+import type { Receipt } from "../protocol/answers.ts";
+import type { Statement } from "../protocol/statements.ts";
+import type { Ledger, Write } from "./ledger.ts";
+import type { SigningKeys } from "./signing-key.ts";
+
+interface Waiting {
+  readonly write: Write;
+  readonly resolve: (receipts: Receipt[]) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export interface Writer {
+  /** Call when a write comes in and before its first await; call what it returns when it has been answered. */
+  enter(): () => void;
+  /** Stores one request's statements; the receipts of what it, or an earlier try of it, wrote. */
+  submit(write: Write): Promise<Receipt[]>;
+  /** A receipt for a statement that is in the log. */
+  receipt(seq: number): Promise<Receipt>;
+  checkpoint(): Promise<string>;
+}
+
+export function createWriter(ledger: Ledger, keys: SigningKeys, origin: () => string, sync: () => Promise<void>): Writer {
+  const queue: Waiting[] = [];
+  let inFlight = 0;
+  let draining = false;
+  let signed: { readonly size: number; readonly note: Promise<string> } | undefined;
+
+  /** The checkpoint of the tree as it is now. Ed25519 is deterministic, so it is never stored, and signed once a size. */
+  const checkpoint = (): Promise<string> => {
+    const { size } = ledger;
+    if (signed?.size !== size) {
+      signed = { size, note: signCheckpoint({ origin: origin(), size, root: ledger.root() }, keys.log) };
+    }
+    return signed.note;
+  };
+
+  /** Synchronous up to the signature, so that statement, proof and checkpoint are of one tree. */
+  const receiptOf = (statement: Statement): Promise<Receipt> => {
+    const inclusion = {
+      index: statement.seq,
+      size: ledger.size,
+      proof: ledger.inclusion(statement.seq).map(toBase64),
+    };
+    return checkpoint().then((note) => ({ statement, inclusion, checkpoint: note }));
+  };
+
+  /** One turn: nothing in here may await. */
+  const turn = (batch: readonly Waiting[]) => {
+    const written: { readonly waiting: Waiting; readonly statements: Statement[] }[] = [];
+    for (const waiting of batch) {
+      const { write } = waiting;
+      try {
+        const statements =
+          (write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined) ??
+          ledger.append(write);
+        written.push({ waiting, statements });
+      } catch (thrown) {
+        waiting.reject(thrown);
+      }
+    }
+    for (const { waiting, statements } of written) {
+      Promise.all(statements.map(receiptOf)).then(waiting.resolve, waiting.reject);
+    }
+  };
+
+  const drain = async () => {
+    draining = true;
+    try {
+      while (queue.length > 0) {
+        if (inFlight > queue.length) await sync();
+        turn(queue.splice(0, MAX_BATCH_COMMANDS));
+      }
+    } catch (thrown) {
+      // sync() failed: storage is broken and the platform resets the object. Nobody may be left waiting.
+      for (const waiting of queue.splice(0)) waiting.reject(thrown);
+    } finally {
+      draining = false;
+    }
+  };
+
+  return {
+    enter() {
+      inFlight++;
+      let left = false;
+      return () => {
+        if (!left) inFlight--;
+        left = true;
+      };
+    },
+    submit(write) {
+      return new Promise((resolve, reject) => {
+        queue.push({ write, resolve, reject });
+        if (!draining) void drain();
+      });
+    },
+    receipt: (seq) => receiptOf(ledger.statement(seq)),
+    checkpoint,
+  };
+}

@@ -1,0 +1,21 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+/** The Worker inside workerd. Keys come from test code, never from this file. */
+export default defineConfig({
+  plugins: [
+    cloudflareTest({
+      main: "../../src/worker/worker.ts",
+      miniflare: {
+        compatibilityDate: "2026-11-02",
+        durableObjects: { VERSION_DO: { className: "VersionManagementDO", useSQLite: true } },
+        kvNamespaces: ["KV"],
+        bindings: {
+          TES_AUTHORITIES: "tes.test",
+          TES_GENESIS: "auto",
+        },
+      },
+    }),
+  ],
+  test: { name: "workerd", root: import.meta.dirname, include: ["**/*.test.ts"] },
+});
