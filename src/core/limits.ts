@@ -43,3 +43,10 @@ export const TILE_HEIGHT = 8;
 export const TILE_WIDTH = 256;
 /** The largest log index that JSON and JavaScript hold exactly. */
 export const MAX_LOG_SIZE = Number.MAX_SAFE_INTEGER;
+/** What a client reads of one answer: 1,000 entities, or 100 receipts of the longest statements, and room above. */
+export const MAX_ANSWER_BYTES = 8_388_608;
+/** How often a client sends one request before it gives up, and how long it waits after the first failure. */
+export const MAX_CLIENT_ATTEMPTS = 4;
+export const FIRST_RETRY_DELAY_MS = 200;
+/** How long a client waits for one answer. */
+export const CLIENT_TIMEOUT_MS = 30_000;
