@@ -1,0 +1,81 @@
+/** Schemas of single values that several messages share. Every message is ours: none echoes input. */
+import * as v from "valibot";
+import { fromBase64, fromBase64Url } from "../core/bytes.ts";
+import { parseSemver } from "../core/semver.ts";
+import { EVERY_ENTITY, isEntityId, isOrigin, isRegistryName } from "./ids.ts";
+
+function isVersion(text: string): boolean {
+  try {
+    parseSemver(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const Registry = v.pipe(v.string(), v.check(isRegistryName, "a registry name is 1 to 63 of a-z, 0-9 and -"));
+
+export const Entity = v.pipe(
+  v.string(),
+  v.check(isEntityId, "an entity id is type:name, of a-z, 0-9 and -, in the name also . and _"),
+);
+
+/** An entity id, or `*` for every entity. */
+export const EntityOrEvery = v.pipe(
+  v.string(),
+  v.check((text) => text === EVERY_ENTITY || isEntityId(text), "an entity id, type:name, or * for every entity"),
+);
+
+export const Origin = v.pipe(
+  v.string(),
+  v.check(isOrigin, "an origin is a host-like path without a scheme, at most 128 characters"),
+);
+
+export const Version = v.pipe(
+  v.string(),
+  v.check(isVersion, "a SemVer 2.0.0 version of at most 64 characters: MAJOR.MINOR.PATCH[-prerelease][+build]"),
+);
+
+/** One identifier of a prerelease (SemVer 2.0.0 section 9). Not all digits, so that it cannot be taken for a counter. */
+export const PreId = v.pipe(
+  v.string(),
+  v.check(
+    (text) => /^[0-9A-Za-z-]{1,16}$/.test(text) && !/^[0-9]+$/.test(text),
+    "one prerelease identifier: 1 to 16 of 0-9, A-Z, a-z and -, not digits alone",
+  ),
+);
+
+export const Strategy = v.picklist(["independent", "linked", "lockstep"]);
+/** How an entity follows its parent: not at all; incremented by the same scope; takes the parent's version. */
+export type Strategy = v.InferOutput<typeof Strategy>;
+
+export const Visibility = v.picklist(["public", "private"]);
+/** Who may read a registry: everybody, or holders of a token. Fixed at genesis. */
+export type Visibility = v.InferOutput<typeof Visibility>;
+
+/** An index or a count: an integer from 0 that JSON and JavaScript hold exactly. */
+export const Count = v.pipe(
+  v.number(),
+  v.check((n) => Number.isSafeInteger(n) && n >= 0, "an integer from 0 to 2^53 − 1"),
+);
+
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export const Time = Count;
+
+/** SHA-256 as 64 lower-case hex characters. */
+export const HexHash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 lower-case hex characters"));
+
+/** A hash as base64 with padding. */
+export const Base64Hash = v.pipe(
+  v.string(),
+  v.check((text) => fromBase64(text)?.length === 32, "32 bytes as base64"),
+);
+
+/** 32 bytes as base64url without padding: an Ed25519 public key, or the thumbprint of one. */
+export const Base64Url32 = v.pipe(
+  v.string(),
+  v.check((text) => fromBase64Url(text)?.length === 32, "32 bytes as base64url"),
+);
+
+/** Names a symmetric key without saying anything about it. */
+export const SymmetricKid = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/, "16 lower-case hex characters"));
