@@ -4,8 +4,8 @@ import { decodeUtf8 } from "./bytes.ts";
 import { TesError } from "./errors.ts";
 import { MAX_JSON_DEPTH } from "./limits.ts";
 
-/** A value that JSON can hold. Read-only, so that frozen and inferred types fit without a cast. */
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+/** A value that JSON can hold. Arrays are not read-only here, so that `Array.isArray` narrows. */
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
 
 /** A JSON object. */
 export interface JsonObject {

@@ -50,3 +50,7 @@ export const MAX_CLIENT_ATTEMPTS = 4;
 export const FIRST_RETRY_DELAY_MS = 200;
 /** How long a client waits for one answer. */
 export const CLIENT_TIMEOUT_MS = 30_000;
+/** A signed note: 16 signatures must fit (C2SP signed-note), and post-quantum ones reach 5 kB. */
+export const MAX_NOTE_BYTES = 131_072;
+/** Signature lines of a note: bounds what is verified. C2SP wants at least 16, Go stops at 100. */
+export const MAX_NOTE_SIGNATURES = 64;

@@ -5,16 +5,16 @@
  * bits. Wherever a leaf is asked for, it is the leaf's hash, not its content.
  */
 
-import { sha256 } from "@noble/hashes/sha2.js";
 import { type Bytes, concat, equalBytes } from "./bytes.ts";
 import { TesError } from "./errors.ts";
+import { sha256 } from "./hash.ts";
 import { MAX_LOG_SIZE } from "./limits.ts";
 
 /** Length of a hash. */
 export const HASH_BYTES = 32;
 
 /** Root of the tree without leaves: SHA-256 of nothing (RFC 6962 section 2.1). */
-export const EMPTY_ROOT: Bytes = sha256(new Uint8Array()) as Bytes;
+export const EMPTY_ROOT: Bytes = sha256(new Uint8Array());
 
 /** Hash of the perfect subtree number `index` among those of 2^`level` leaves. Asked only for subtrees that are full. */
 export type NodeReader = (level: number, index: number) => Bytes;
@@ -24,12 +24,12 @@ const NODE_PREFIX = Uint8Array.of(1);
 
 /** Hash of a leaf's content: `SHA-256(0x00 ‖ content)`. */
 export function leafHash(bytes: Uint8Array): Bytes {
-  return sha256(concat(LEAF_PREFIX, bytes)) as Bytes;
+  return sha256(concat(LEAF_PREFIX, bytes));
 }
 
 /** Hash of an interior node: `SHA-256(0x01 ‖ left ‖ right)`. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Bytes {
-  return sha256(concat(NODE_PREFIX, left, right)) as Bytes;
+  return sha256(concat(NODE_PREFIX, left, right));
 }
 
 /** Largest power of two below `size`, for `size` > 1: where RFC 6962 splits a tree. */

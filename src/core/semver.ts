@@ -65,8 +65,14 @@ export function formatSemver({ major, minor, patch, prerelease, build }: Semver)
   return `${major}.${minor}.${patch}${pre}${meta}`;
 }
 
-/** Orders by precedence (SemVer section 11): negative when `a` comes first, 0 when only build metadata differs. */
-export function compareSemver(a: Semver, b: Semver): number {
+/**
+ * Orders by precedence (SemVer section 11): -1 when `a` comes first, 0 when only build metadata differs.
+ *
+ * @throws semver_invalid for a text that is none
+ */
+export function compareSemver(left: Semver | string, right: Semver | string): number {
+  const a = typeof left === "string" ? parseSemver(left) : left;
+  const b = typeof right === "string" ? parseSemver(right) : right;
   return (
     Math.sign(a.major - b.major) ||
     Math.sign(a.minor - b.minor) ||
