@@ -75,13 +75,10 @@ export function generateMasterKey(): Secret<string> {
   return new Secret(toHex(crypto.getRandomValues(new Uint8Array(KEY_BYTES))));
 }
 
-function hkdfParams(info: string): HkdfParams {
-  return { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: utf8(info) };
-}
-
 async function hkdf(master: Secret<Bytes>, info: string): Promise<Bytes> {
   const base = await crypto.subtle.importKey("raw", master.reveal(), "HKDF", false, ["deriveBits"]);
-  return new Uint8Array(await crypto.subtle.deriveBits(hkdfParams(info), base, 8 * KEY_BYTES));
+  const params = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: utf8(info) };
+  return new Uint8Array(await crypto.subtle.deriveBits(params, base, 8 * KEY_BYTES));
 }
 
 /** The 32 bytes of one purpose: `HKDF-SHA-256(master, salt = "", info = "tes/v1/<purpose>/<registry>")`. */
@@ -121,7 +118,8 @@ export async function importEd25519Seed(seed: Secret<Bytes>): Promise<Ed25519Pai
   if (seed.reveal().length !== KEY_BYTES) throw new TesError("key_format", { detail: "An Ed25519 seed is 32 bytes." });
   const pkcs8 = concat(ED25519_PKCS8_PREFIX, seed.reveal());
   const exportable = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", true, ["sign"]);
-  const { x } = await crypto.subtle.exportKey("jwk", exportable);
+  // The type says "or an ArrayBuffer" in some runtimes' declarations; "jwk" always gives the object.
+  const { x } = (await crypto.subtle.exportKey("jwk", exportable)) as JsonWebKey;
   if (x === undefined) throw new TesError("internal", { detail: "This runtime exports Ed25519 keys without x." });
   const privateKey = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", false, ["sign"]);
   return { privateKey, publicKey: await importEd25519Public(x), raw: ed25519PublicBytes(x), x, kid: ed25519Kid(x) };

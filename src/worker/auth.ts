@@ -2,6 +2,7 @@
 
 import { errors, jwtVerify } from "jose";
 import { TesError } from "../core/errors.ts";
+import type { JsonValue } from "../core/json.ts";
 import { MAX_TOKEN_CHARS } from "../core/limits.ts";
 import { parseTokenClaims, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
 import type { SigningKeys } from "./signing-key.ts";
@@ -53,7 +54,7 @@ async function verifyToken(token: string, keys: SigningKeys, registry: string, n
     if (protectedHeader.kid !== keys.token.kid || Object.keys(protectedHeader).length !== 3) {
       throw new TesError("token_invalid", { detail: "Its header names another key." });
     }
-    return parseTokenClaims(payload);
+    return parseTokenClaims(payload as JsonValue);
   } catch (thrown) {
     if (thrown instanceof errors.JWTExpired) throw new TesError("token_expired", { cause: thrown });
     if (thrown instanceof TesError && thrown.code === "token_expired") throw thrown;

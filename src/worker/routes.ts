@@ -4,14 +4,14 @@
  */
 
 import { TrieRouter } from "hono/router/trie-router";
-import { toBase64, utf8 } from "../core/bytes.ts";
+import { compareCodeUnits, toBase64, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import type { EntityView } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
 import { parseBumpRequest, parseDeclareRequest } from "../protocol/requests.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
-import { planBump } from "../registry/decide.ts";
+import { declareCommands, planBump } from "../registry/decide.ts";
 import type { EntityRow } from "../registry/rows.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Saying, sayJson, TEXT_TYPE } from "./sign-response.ts";
@@ -53,10 +53,14 @@ const viewOf = (row: EntityRow): EntityView => ({
   version: row.version,
   strategy: row.strategy,
   parent: row.parent,
-  files: row.files,
+  files: row.files.map((file) => ({ ...file })),
   seq: row.seq,
   at: row.at,
 });
+
+/** All entities, by id in code unit order. */
+const viewsOf = ({ rows }: Ledger): EntityView[] =>
+  Array.from(rows.entities(), viewOf).sort((a, b) => compareCodeUnits(a.entity, b.entity));
 
 /** A log index out of the query. @throws TesError `invalid_field` */
 function indexOf(query: Readonly<Record<string, string>>, field: string, below: number): number {
@@ -97,7 +101,7 @@ export const ROUTES: readonly Route[] = [
         origin: registry.origin,
         genesis: registry.genesis,
         size: ledger.size,
-        entities: Array.from(ledger.rows.entities(), viewOf),
+        entities: viewsOf(ledger),
       });
     },
   },
@@ -122,9 +126,7 @@ export const ROUTES: readonly Route[] = [
         now: context.now,
         idempotency: keyed(context),
       });
-      const statement = receipt!.statement;
-      if (statement.type !== "version.bumped") throw new TesError("internal", { cause: "a bump wrote no bump" });
-      return sayJson({ dryRun: false, entity, scope, changes: statement.changes, receipt });
+      return sayJson({ dryRun: false, entity, scope, changes: receipt!.statement["changes"], receipt });
     },
   },
   {
@@ -134,7 +136,7 @@ export const ROUTES: readonly Route[] = [
     access: "read",
     query: [],
     summary: "All entities.",
-    run: ({ ledger }) => sayJson({ size: ledger.size, entities: Array.from(ledger.rows.entities(), viewOf) }),
+    run: ({ ledger }) => sayJson({ registry: ledger.registry, size: ledger.size, entities: viewsOf(ledger) }),
   },
   {
     name: "declare",
@@ -145,14 +147,16 @@ export const ROUTES: readonly Route[] = [
     summary: "Declares entities, or changes their parent, strategy and files: all of them or none.",
     run: async (context) => {
       const by = authorise(context.claims, "admin");
-      const { entities } = parseDeclareRequest(context.json);
+      const request = parseDeclareRequest(context.json);
       const receipts = await context.writer.submit({
-        commands: entities.map((declaration) => ({ kind: "declare", declaration })),
+        commands: declareCommands(request),
         by,
         now: context.now,
         idempotency: keyed(context),
       });
-      return sayJson({ receipts, entities: entities.map(({ entity }) => viewOf(context.ledger.rows.entity(entity)!)) });
+      const written = new Set(receipts.map(({ statement }) => statement["entity"]));
+      const unchanged = request.entities.map(({ entity }) => entity).filter((entity) => !written.has(entity));
+      return sayJson({ receipts, unchanged });
     },
   },
   {
@@ -166,7 +170,7 @@ export const ROUTES: readonly Route[] = [
       const { id } = parseEntityId(params["entity"]!, "entity");
       const row = ledger.rows.entity(id);
       if (row === undefined) throw new TesError("entity_unknown", { detail: `There is no ${id}.` });
-      return sayJson({ size: ledger.size, entity: viewOf(row) });
+      return sayJson({ registry: ledger.registry, size: ledger.size, entity: viewOf(row) });
     },
   },
   {

@@ -33,8 +33,16 @@ async function ask(request: Request, env: WorkerEnv, registry: string): Promise<
 
 const app = new Hono<{ Bindings: WorkerEnv }>({ strict: true });
 
+/** The path as it stands on the wire. `new URL` resolves dot segments, encoded ones too. */
+const rawPath = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^?#]*)/.exec(url)?.[1] ?? "";
+
 app.use(async (context, next) => {
-  const authority = authorityOf(new URL(context.req.url));
+  const url = new URL(context.req.url);
+  // One thing has one path: a spelling that a URL parser would rewrite is not another name for it.
+  if (rawPath(context.req.url) !== url.pathname) {
+    return refuse(new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }), context.req.method);
+  }
+  const authority = authorityOf(url);
   if (!parseAuthorities(context.env.TES_AUTHORITIES).has(authority)) {
     return refuse(new TesError("misdirected_request"), context.req.method);
   }
