@@ -3,6 +3,7 @@
  * checked. What must be believed is checked from bytes elsewhere (signatures, proofs), never from these shapes.
  */
 import * as v from "valibot";
+import type { ErrorCode } from "../core/errors.ts";
 import type { JsonObject, JsonValue } from "../core/json.ts";
 import { SCOPES } from "../core/semver.ts";
 import {
@@ -23,13 +24,12 @@ import { isJsonObject, parseWith } from "./parse.ts";
 /** JSON as it came, an object: its bytes are hashed, so nothing is dropped from it. */
 const Json = v.custom<JsonObject>(isJsonObject, "a JSON object");
 
+/** An RFC 6962 proof: a tree of 2^53 leaves has at most 53 levels, and a consistency proof one hash more. */
+const Proof = v.pipe(v.array(Base64Hash), v.maxLength(54, "at most 54 hashes"));
+
 const Receipt = v.object({
   statement: Json,
-  inclusion: v.object({
-    index: Count,
-    size: Count,
-    proof: v.pipe(v.array(Base64Hash), v.maxLength(64, "at most 64 hashes")),
-  }),
+  inclusion: v.object({ index: Count, size: Count, proof: Proof }),
   checkpoint: v.string(),
 });
 /**
@@ -46,7 +46,7 @@ const EntityView = v.object({
   version: Version,
   strategy: Strategy,
   parent: v.nullable(Entity),
-  files: v.array(FileView),
+  files: v.pipe(v.array(FileView), v.readonly()),
   seq: Count,
   at: Time,
 });
@@ -64,11 +64,11 @@ const StateAnswer = v.object({
 /** `GET /v1/{registry}`: all there is now, entities by id. `genesis` is the hash that clients pin. */
 export type StateAnswer = v.InferOutput<typeof StateAnswer>;
 
-const EntitiesAnswer = v.object({ registry: Registry, size: Count, entities: v.array(EntityView) });
+const EntitiesAnswer = v.object({ size: Count, entities: v.array(EntityView) });
 /** `GET …/entities`. */
 export type EntitiesAnswer = v.InferOutput<typeof EntitiesAnswer>;
 
-const EntityAnswer = v.object({ registry: Registry, size: Count, entity: EntityView });
+const EntityAnswer = v.object({ size: Count, entity: EntityView });
 /** `GET …/entities/{id}`. */
 export type EntityAnswer = v.InferOutput<typeof EntityAnswer>;
 
@@ -76,8 +76,8 @@ const GenesisAnswer = v.object({ genesis: HexHash, receipt: Receipt });
 /** `POST /v1/{registry}`. */
 export type GenesisAnswer = v.InferOutput<typeof GenesisAnswer>;
 
-const DeclareAnswer = v.object({ receipts: v.array(Receipt), unchanged: v.array(Entity) });
-/** `POST …/entities`: a receipt for each statement written, and the entities that already were as asked. */
+const DeclareAnswer = v.object({ receipts: v.array(Receipt), entities: v.array(EntityView) });
+/** `POST …/entities`: a receipt for each statement written (none for what already was so), and the entities as they are. */
 export type DeclareAnswer = v.InferOutput<typeof DeclareAnswer>;
 
 const BumpAnswer = v.object({
@@ -112,6 +112,10 @@ const KeysAnswer = v.object({
 /** `GET …/keys`: the whole chain, from the genesis statement on, to be checked apart from its HTTP signature. */
 export type KeysAnswer = v.InferOutput<typeof KeysAnswer>;
 
+const ConsistencyAnswer = v.object({ from: Count, size: Count, proof: Proof, checkpoint: v.string() });
+/** `GET …/log/consistency?from=`: that the log of size `from` is a prefix of the checkpoint's (RFC 6962 section 2.1.2). */
+export type ConsistencyAnswer = v.InferOutput<typeof ConsistencyAnswer>;
+
 const TokenAnswer = v.object({
   token: v.string(),
   jti: v.string(),
@@ -119,6 +123,15 @@ const TokenAnswer = v.object({
 });
 /** `POST …/tokens`. The only place where a token is shown; `exp` is in seconds. */
 export type TokenAnswer = v.InferOutput<typeof TokenAnswer>;
+
+const ConsistencyAnswer = v.object({
+  from: Count,
+  size: Count,
+  proof: v.pipe(v.array(Base64Hash), v.maxLength(64, "at most 64 hashes")),
+  checkpoint: v.string(),
+});
+/** `GET …/log/consistency?from=N&to=M`: the log of size `from` is a prefix of the log of size `size` (RFC 6962). */
+export type ConsistencyAnswer = v.InferOutput<typeof ConsistencyAnswer>;
 
 const SCHEMAS = {
   state: StateAnswer,
@@ -128,8 +141,10 @@ const SCHEMAS = {
   declare: DeclareAnswer,
   bump: BumpAnswer,
   keys: KeysAnswer,
+  consistency: ConsistencyAnswer,
   token: TokenAnswer,
   receipt: Receipt,
+  consistency: ConsistencyAnswer,
 } as const;
 
 /** Answers by kind. */
@@ -141,17 +156,23 @@ export interface Answers {
   declare: DeclareAnswer;
   bump: BumpAnswer;
   keys: KeysAnswer;
+  consistency: ConsistencyAnswer;
   token: TokenAnswer;
   receipt: Receipt;
+  consistency: ConsistencyAnswer;
 }
 
 /**
  * Reads an answer of a kind.
  *
- * @throws answer_malformed
+ * @throws `code` (answer_malformed unless given) with the JSON pointer of what does not fit
  * @example
  * parseAnswer("state", parseJson(body)).entities[0]?.version;
  */
-export function parseAnswer<K extends keyof Answers>(kind: K, json: JsonValue): Answers[K] {
-  return parseWith(SCHEMAS[kind], json, "answer_malformed") as Answers[K];
+export function parseAnswer<K extends keyof Answers>(
+  kind: K,
+  json: JsonValue,
+  code: ErrorCode = "answer_malformed",
+): Answers[K] {
+  return parseWith(SCHEMAS[kind], json, code) as Answers[K];
 }

@@ -28,7 +28,7 @@ export const MEDIA_TYPES = {
 const base = (registry: string): string => `/v1/${registry}`;
 
 /**
- * Paths of the routes. Names and ids hold only characters that stand in a path as they are, so nothing is escaped and
+ * Paths of the routes, with the query where one is needed. Names and ids hold only characters that stand in a path as they are, so nothing is escaped and
  * one thing has one path; parse what comes from outside first.
  *
  * @example
@@ -45,6 +45,12 @@ export const pathOf = {
   keys: (registry: string): string => `${base(registry)}/keys`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   checkpoint: (registry: string): string => `${base(registry)}/log/checkpoint`,
+  /** With the query `from`, and `to` unless it is the size now. */
+  consistency: (registry: string): string => `${base(registry)}/log/consistency`,
+  /** With the query `seq`: the receipt of one statement. */
+  receipt: (registry: string): string => `${base(registry)}/log/proof`,
+  consistency: (registry: string, from: number): string => `${base(registry)}/log/consistency?from=${from}`,
+  receipt: (registry: string, seq: number): string => `${base(registry)}/log/proof?seq=${seq}`,
   /** `POST /bump`, the alias for the default registry. */
   bumpAlias: (): string => "/bump",
   healthz: (): string => "/healthz",
