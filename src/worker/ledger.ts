@@ -38,7 +38,7 @@ export interface Ledger {
   earlier(idempotency: { readonly key: string; readonly request: string }): Statement[] | undefined;
   statement(seq: number): Statement;
   inclusion(index: number): Bytes[];
-  consistency(from: number): Bytes[];
+  consistency(from: number, to: number): Bytes[];
 }
 
 function loadTree(store: Store, size: number): TileTree {
@@ -150,6 +150,6 @@ export function openLedger(store: Store, registry: string): Ledger {
       return statementOf(body);
     },
     inclusion: (index) => inclusionProof(index, tree.size, tree.node),
-    consistency: (from) => consistencyProof(from, tree.size, tree.node),
+    consistency: (from, to) => consistencyProof(from, to, tree.node),
   };
 }

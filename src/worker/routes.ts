@@ -222,12 +222,12 @@ export const ROUTES: readonly Route[] = [
     method: "GET",
     path: "/log/consistency",
     access: "read",
-    query: ["from"],
-    summary: "A proof that the log of size `from` is a prefix of the log as it is now.",
+    query: ["from", "to"],
+    summary: "A proof that the log of size `from` is a prefix of the log of size `to`, or as it is now.",
     run: async ({ ledger, writer, query }) => {
-      const from = indexOf(query, "from", ledger.size + 1);
-      const { size } = ledger;
-      const proof = ledger.consistency(from).map(toBase64);
+      const size = query["to"] === undefined ? ledger.size : indexOf(query, "to", ledger.size + 1);
+      const from = indexOf(query, "from", size + 1);
+      const proof = ledger.consistency(from, size).map(toBase64);
       return sayJson({ from, size, proof, checkpoint: await writer.checkpoint() });
     },
   },
