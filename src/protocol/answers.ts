@@ -113,7 +113,7 @@ const KeysAnswer = v.object({
 export type KeysAnswer = v.InferOutput<typeof KeysAnswer>;
 
 const ConsistencyAnswer = v.object({ from: Count, size: Count, proof: Proof, checkpoint: v.string() });
-/** `GET …/log/consistency?from=`: that the log of size `from` is a prefix of the checkpoint's (RFC 6962 section 2.1.2). */
+/** `GET …/log/consistency?from=[&to=]`: the log of size `from` is a prefix of that of `size` (RFC 6962 section 2.1.2). */
 export type ConsistencyAnswer = v.InferOutput<typeof ConsistencyAnswer>;
 
 const TokenAnswer = v.object({
@@ -123,15 +123,6 @@ const TokenAnswer = v.object({
 });
 /** `POST …/tokens`. The only place where a token is shown; `exp` is in seconds. */
 export type TokenAnswer = v.InferOutput<typeof TokenAnswer>;
-
-const ConsistencyAnswer = v.object({
-  from: Count,
-  size: Count,
-  proof: v.pipe(v.array(Base64Hash), v.maxLength(64, "at most 64 hashes")),
-  checkpoint: v.string(),
-});
-/** `GET …/log/consistency?from=N&to=M`: the log of size `from` is a prefix of the log of size `size` (RFC 6962). */
-export type ConsistencyAnswer = v.InferOutput<typeof ConsistencyAnswer>;
 
 const SCHEMAS = {
   state: StateAnswer,
@@ -144,7 +135,6 @@ const SCHEMAS = {
   consistency: ConsistencyAnswer,
   token: TokenAnswer,
   receipt: Receipt,
-  consistency: ConsistencyAnswer,
 } as const;
 
 /** Answers by kind. */
@@ -159,7 +149,6 @@ export interface Answers {
   consistency: ConsistencyAnswer;
   token: TokenAnswer;
   receipt: Receipt;
-  consistency: ConsistencyAnswer;
 }
 
 /**

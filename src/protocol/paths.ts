@@ -45,11 +45,9 @@ export const pathOf = {
   keys: (registry: string): string => `${base(registry)}/keys`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   checkpoint: (registry: string): string => `${base(registry)}/log/checkpoint`,
-  /** With the query `from`, and `to` unless it is the size now. */
-  consistency: (registry: string): string => `${base(registry)}/log/consistency`,
-  /** With the query `seq`: the receipt of one statement. */
-  receipt: (registry: string): string => `${base(registry)}/log/proof`,
-  consistency: (registry: string, from: number): string => `${base(registry)}/log/consistency?from=${from}`,
+  /** Without `to`: up to the size now. */
+  consistency: (registry: string, from: number, to?: number): string =>
+    `${base(registry)}/log/consistency?from=${from}${to === undefined ? "" : `&to=${to}`}`,
   receipt: (registry: string, seq: number): string => `${base(registry)}/log/proof?seq=${seq}`,
   /** `POST /bump`, the alias for the default registry. */
   bumpAlias: (): string => "/bump",
