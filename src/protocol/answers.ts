@@ -64,11 +64,11 @@ const StateAnswer = v.object({
 /** `GET /v1/{registry}`: all there is now, entities by id. `genesis` is the hash that clients pin. */
 export type StateAnswer = v.InferOutput<typeof StateAnswer>;
 
-const EntitiesAnswer = v.object({ size: Count, entities: v.array(EntityView) });
+const EntitiesAnswer = v.object({ registry: Registry, size: Count, entities: v.array(EntityView) });
 /** `GET …/entities`. */
 export type EntitiesAnswer = v.InferOutput<typeof EntitiesAnswer>;
 
-const EntityAnswer = v.object({ size: Count, entity: EntityView });
+const EntityAnswer = v.object({ registry: Registry, size: Count, entity: EntityView });
 /** `GET …/entities/{id}`. */
 export type EntityAnswer = v.InferOutput<typeof EntityAnswer>;
 
@@ -76,8 +76,8 @@ const GenesisAnswer = v.object({ genesis: HexHash, receipt: Receipt });
 /** `POST /v1/{registry}`. */
 export type GenesisAnswer = v.InferOutput<typeof GenesisAnswer>;
 
-const DeclareAnswer = v.object({ receipts: v.array(Receipt), entities: v.array(EntityView) });
-/** `POST …/entities`: a receipt for each statement written (none for what already was so), and the entities as they are. */
+const DeclareAnswer = v.object({ receipts: v.array(Receipt), unchanged: v.array(Entity) });
+/** `POST …/entities`: a receipt for each statement written, and the entities that already were as asked. */
 export type DeclareAnswer = v.InferOutput<typeof DeclareAnswer>;
 
 const BumpAnswer = v.object({

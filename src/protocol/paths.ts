@@ -28,8 +28,8 @@ export const MEDIA_TYPES = {
 const base = (registry: string): string => `/v1/${registry}`;
 
 /**
- * Paths of the routes, with the query where one is needed. Names and ids hold only characters that stand in a path as they are, so nothing is escaped and
- * one thing has one path; parse what comes from outside first.
+ * Paths of the routes, with the query where one is needed. Names and ids hold only characters that stand in a path as
+ * they are, so nothing is escaped and one thing has one path; parse what comes from outside first.
  *
  * @example
  * pathOf.entity("default", "global:main"); // "/v1/default/entities/global:main"
