@@ -7,7 +7,7 @@ import { type Bytes, decodeUtf8, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { consistencyProof, inclusionProof, leafHash } from "../core/merkle.ts";
-import { createTileTree, openTileRange, type TileTree } from "../core/tiles.ts";
+import { createTileTree, openTileRange, tileLevels, type TileTree } from "../core/tiles.ts";
 import { parseStatement, type Statement, statementBytes } from "../protocol/statements.ts";
 import { type Command, decide } from "../registry/decide.ts";
 import { fold } from "../registry/fold.ts";
@@ -43,12 +43,9 @@ export interface Ledger {
 
 function loadTree(store: Store, size: number): TileTree {
   const openEntries: Bytes[][] = [];
-  for (let level = 0; ; level++) {
-    const range = openTileRange(size, level);
-    if (level > 0 && range.first === 0 && range.count === 0) break;
-    openEntries.push(
-      level === 0 ? store.leaves(range.first, range.count) : store.tileRoots(level - 1, range.first, range.count),
-    );
+  for (let level = 0; level < tileLevels(size); level++) {
+    const { first, count } = openTileRange(size, level);
+    openEntries.push(level === 0 ? store.leaves(first, count) : store.tileRoots(level - 1, first, count));
   }
   const cache = new Map<string, Bytes>();
   return createTileTree({

@@ -102,7 +102,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     } catch (thrown) {
       // A key may be put in place while this object lives: look again on the next request.
       this.#opened = undefined;
-      return toTesError(thrown);
+      return this.#report(thrown);
     }
   }
 
@@ -140,7 +140,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
       const saying = sayJson({ genesis: ledger.rows.registry()!.genesis, receipt }, 201);
       return await signResponse(ask, saying, keys, this.#registry, ledger.size, now, nonceOf(ask));
     } catch (thrown) {
-      return unsigned(sayProblem(toTesError(thrown)));
+      return unsigned(sayProblem(this.#report(thrown)));
     }
   }
 
@@ -163,12 +163,18 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     }
   }
 
-  #refuse(thrown: unknown): Saying {
+  /** What was thrown as one of ours; what nobody foresaw goes to the Worker's log, never to the caller. */
+  #report(thrown: unknown): TesError {
     const error = toTesError(thrown);
     if (error.code === "internal") {
       const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : String(error.cause);
-      console.error(JSON.stringify({ event: "internal", registry: this.#registry, cause }));
+      console.error(JSON.stringify({ event: "internal", registry: this.#registry, detail: error.detail, cause }));
     }
+    return error;
+  }
+
+  #refuse(thrown: unknown): Saying {
+    const error = this.#report(thrown);
     const allow = error.facts?.["allow"];
     return sayProblem(error, typeof allow === "string" ? { allow } : {});
   }

@@ -13,6 +13,8 @@ export default defineConfig({
         bindings: {
           TES_AUTHORITIES: "tes.test",
           TES_GENESIS: "auto",
+          // A public key; nobody holds its private half.
+          TES_RECOVERY_KEY: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
         },
       },
     }),
