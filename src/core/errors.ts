@@ -112,6 +112,7 @@ export const ERRORS = {
   file_unwritable: row(500, "A file could not be written.", "Check permissions and free space, then run what the message says."),
   install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
   internal: row(500, "Something failed inside.", "The write may or may not have happened: retry with the same Idempotency-Key.", 1011),
+  port_in_use: row(409, "The port is taken by another program.", "Choose another with --port, or leave --port out and a free one is taken."),
   storage_full: row(507, "The authority's storage is full or failing.", "Free space; then retry with the same Idempotency-Key.", 1011),
   usage: row(400, "The command line is not understood.", "Run it with --help.", 1008, 2),
 } as const satisfies Record<string, ErrorRow>;

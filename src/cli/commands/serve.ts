@@ -1,0 +1,130 @@
+/** `tes serve`: an authority on this machine, until it is told to stop. */
+
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { TesError } from "../../core/errors.ts";
+import { parseMasterKey } from "../../core/keys.ts";
+import { dataPaths, keyText, readIfPresent, readKeyFile } from "../local/data.ts";
+import { parsePort, USUAL_PORT } from "../local/port.ts";
+import { type Authority, type AuthorityOptions, startAuthority } from "../local/workerd.ts";
+import { type CommandIo, paint, printJson, printNote } from "../output.ts";
+
+/** Options that every command with an authority of its own takes. */
+export interface ServeOptions {
+  readonly port?: number;
+  readonly data: string;
+  readonly keyFile?: string;
+}
+
+const DEFAULT_DATA = ".tes";
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+export function serveCommand(io: CommandIo): Command {
+  return new Command("serve")
+    .description("Run an authority on this machine until Ctrl-C. Its data survive a kill.")
+    .option("--port <n>", `port on 127.0.0.1; 0 picks a free one (default: ${USUAL_PORT}, or a free one)`, parsePort)
+    .option("--data <dir>", "data directory", DEFAULT_DATA)
+    .option("--key-file <file>", "file with the signing key (default: signing.key in the data directory)")
+    .addHelpText("after", "\nExample:\n  $ tes serve --port 0 --data /var/lib/tes --json")
+    .action(async (options: ServeOptions) => {
+      const stop = stopSignal();
+      try {
+        const authority = await openAuthority(io, options);
+        announce(io, authority, options);
+        await untilStopped(authority, stop.asked);
+      } finally {
+        stop.ignore();
+      }
+    });
+}
+
+/**
+ * Starts the authority that the options describe, with the signing key they lead to.
+ *
+ * @throws {TesError} whatever startAuthority and readKeyFile throw
+ */
+export async function openAuthority(
+  io: CommandIo,
+  options: ServeOptions,
+  extra: Pick<AuthorityOptions, "workerEntry"> = {},
+): Promise<Authority> {
+  const dataDir = resolve(io.cwd, options.data);
+  return startAuthority({
+    dataDir,
+    port: options.port,
+    env: { ...io.env, ...(await signingKeys(io, dataDir, options.keyFile)) },
+    note: (text) => printNote(io, text),
+    log: (line) => io.stderr(`${line}\n`),
+    ...extra,
+  });
+}
+
+/** The signing keys: a named file, else the data directory's, else the environment's, else none. */
+async function signingKeys(io: CommandIo, dataDir: string, keyFile?: string): Promise<Record<string, string>> {
+  const own = dataPaths(dataDir).signingKey;
+  const path = keyFile === undefined ? own : resolve(io.cwd, keyFile);
+  const keys: Record<string, string> = {};
+  for (const name of ["VERSION_SIGNING_KEY", "VERSION_SIGNING_KEY_V2"]) {
+    const text = io.env[name];
+    if (text === undefined) continue;
+    keys[name] = keyText(checkedKey(name, text)).reveal();
+  }
+  if (keyFile !== undefined || (await readIfPresent(own)) !== null) {
+    keys.VERSION_SIGNING_KEY = keyText(await readKeyFile(path)).reveal();
+  } else if (keys.VERSION_SIGNING_KEY === undefined) {
+    printNote(io, "no signing key is given, so the authority uses its own, from which no token can be minted");
+  }
+  return keys;
+}
+
+function checkedKey(name: string, text: string): ReturnType<typeof parseMasterKey> {
+  try {
+    return parseMasterKey(text);
+  } catch (thrown) {
+    if (!(thrown instanceof TesError)) throw thrown;
+    throw new TesError(thrown.code, { detail: `${name}: ${thrown.detail ?? "refused."}`, field: name, cause: thrown });
+  }
+}
+
+function announce(io: CommandIo, authority: Authority, options: ServeOptions): void {
+  if (io.json) {
+    printJson(io, { url: authority.url, pid: authority.pid, workerdPid: authority.workerdPid });
+    return;
+  }
+  io.stdout(`${paint(io).bold(authority.url)}  data in ${resolve(io.cwd, options.data)}, stop with Ctrl-C\n`);
+}
+
+/** A request to stop, from the terminal or a supervisor. */
+export interface StopSignal {
+  /** Resolves on the first SIGINT, SIGTERM or SIGHUP. */
+  readonly asked: Promise<void>;
+  /** Stops listening: a signal then ends the process again. */
+  ignore(): void;
+}
+
+/** Listens for signals. Taken before an authority starts, so that none is left behind when one comes meanwhile. */
+export function stopSignal(): StopSignal {
+  let stop = (): void => undefined;
+  const asked = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
+  return {
+    asked,
+    ignore: () => {
+      for (const signal of STOP_SIGNALS) process.off(signal, stop);
+    },
+  };
+}
+
+/**
+ * Waits until it is asked to stop, then stops the authority.
+ *
+ * @throws {TesError} `authority_unreachable` when workerd ends by itself
+ */
+export async function untilStopped(authority: Authority, asked: Promise<void>): Promise<void> {
+  const code = await Promise.race([asked.then(() => null), authority.exited]);
+  await authority.stop();
+  if (code === null) return;
+  throw new TesError("authority_unreachable", { detail: `workerd ended by itself with code ${code}.` });
+}

@@ -1,0 +1,103 @@
+/** The command line: one table of commands, each loaded only when it is the one asked for. */
+
+import { Command, CommanderError } from "commander";
+import { TesError, toTesError } from "../core/errors.ts";
+import { type CommandIo, exitCodeFor, hasFinding, printError, processIo } from "./output.ts";
+
+interface CommandEntry {
+  readonly summary: string;
+  /** Imports the command's module and builds it. */
+  load(io: CommandIo): Promise<Command>;
+}
+
+/** Every command, in the order the help shows. Adding one is one line here and one module under commands/. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  serve: {
+    summary: "run an authority on this machine",
+    load: async (io) => (await import("./commands/serve.ts")).serveCommand(io),
+  },
+  token: {
+    summary: "mint and inspect tokens, offline",
+    load: async (io) => (await import("./commands/token.ts")).tokenCommand(io),
+  },
+  doctor: {
+    summary: "check this machine, the data directory and the authority",
+    load: async (io) => (await import("./commands/doctor.ts")).doctorCommand(io),
+  },
+};
+
+/**
+ * Runs one command line.
+ *
+ * @param argv what follows the program's name
+ * @returns the exit code: 0 done, 1 a finding or a failure, 2 usage
+ */
+export async function run(argv: readonly string[], io: CommandIo = processIo(argv)): Promise<0 | 1 | 2> {
+  try {
+    const program = await buildProgram(argv, io);
+    await program.parseAsync([...argv], { from: "user" });
+    return hasFinding(io) ? 1 : 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    // `tes` or `tes token` alone: commander has printed the help, which says it all.
+    if (thrown instanceof CommanderError && thrown.code === "commander.help") return 2;
+    const error = thrown instanceof CommanderError ? usageError(thrown) : toTesError(thrown);
+    printError(io, error);
+    if (io.env.TES_DEBUG === "1") io.stderr(stackOf(error));
+    return exitCodeFor(error);
+  }
+}
+
+async function buildProgram(argv: readonly string[], io: CommandIo): Promise<Command> {
+  const program = new Command("tes")
+    .description("Transcendent Edge Sentinel: a version authority")
+    .usage("<command> [options]")
+    .option("--json", "machine-readable output: JSON on stdout, problems on stderr")
+    .addHelpText("after", "\nExample:\n  $ tes serve --port 0 --data .tes");
+  const asked = askedCommand(argv);
+  for (const [name, entry] of Object.entries(COMMANDS)) {
+    if (name === asked) program.addCommand((await entry.load(io)).summary(entry.summary));
+    else program.command(name).description(entry.summary);
+  }
+  settle(program, io);
+  return program;
+}
+
+/** The first word that is not an option: `tes --json help serve` asks for serve. */
+function askedCommand(argv: readonly string[]): string | undefined {
+  const words = argv.filter((word) => !word.startsWith("-"));
+  return words[0] === "help" ? words[1] : words[0];
+}
+
+/** Throw instead of exiting, write through io, show `--json` everywhere: commander hands none of it to added commands. */
+function settle(command: Command, io: CommandIo): void {
+  command
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.stdout(text),
+      writeErr: (text) => io.stderr(text),
+      outputError: () => undefined,
+      getOutHasColors: () => io.color,
+      getErrHasColors: () => io.color,
+    });
+  for (const child of command.commands) settle(child, io);
+}
+
+function usageError(error: CommanderError): TesError {
+  return new TesError("usage", { detail: error.message.replace(/^error: /, "") });
+}
+
+/** For TES_DEBUG=1. What looks like a key or a token is taken out: a library's message may quote its input. */
+function stackOf(error: TesError): string {
+  const parts: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) parts.push(at.stack ?? String(at));
+  return `${redact(parts.join("\ncaused by "))}\n`;
+}
+
+function redact(text: string): string {
+  return text.replace(/[0-9a-fA-F]{64}/g, "[64 hex]").replace(/eyJ[\w-]+\.[\w-]+(?:\.[\w-]+)?/g, "[token]");
+}
+
+// bin/tes.mjs imports the built file and calls run itself; in a checkout Bun runs this file.
+if (import.meta.main) process.exitCode = await run(process.argv.slice(2));
