@@ -1,0 +1,18 @@
+/** Everything that users of the client may import. */
+
+export type { Checkpoint } from "../core/checkpoint.ts";
+export { ERRORS, type ErrorCode, type Problem, TesError } from "../core/errors.ts";
+export { type HttpRequestParts, requestParts } from "../core/http-signatures.ts";
+export { type JsonValue, parseJson } from "../core/json.ts";
+export { Secret } from "../core/secret.ts";
+export type { BumpAnswer, EntityView, KeysAnswer, Receipt, StateAnswer } from "../protocol/answers.ts";
+export type { Provenance } from "../protocol/provenance.ts";
+export type { BumpRequest, Declaration, GenesisRequest } from "../protocol/requests.ts";
+export type { Change, EntityDeclared, Genesis, Statement, VersionBumped } from "../protocol/statements.ts";
+export { type BumpResult, createClient, type DeclareResult, type TesClient, type WriteOptions } from "./client.ts";
+export type { ClientOptions } from "./options.ts";
+export { memoryPins, type Pin, type PinStore } from "./pins.ts";
+export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts";
+export { type VerifiedResponse, verifyResponse } from "./response.ts";
+export type { Fetch } from "./transport.ts";
+export { type Trust, type TrustedKey, type VerifyKeysOptions, verifyKeys } from "./trust.ts";
