@@ -75,10 +75,16 @@ export function generateMasterKey(): Secret<string> {
   return new Secret(toHex(crypto.getRandomValues(new Uint8Array(KEY_BYTES))));
 }
 
+const hkdfParams = (info: string) => ({
+  name: "HKDF",
+  hash: "SHA-256",
+  salt: new Uint8Array(0),
+  info: utf8(info),
+});
+
 async function hkdf(master: Secret<Bytes>, info: string): Promise<Bytes> {
   const base = await crypto.subtle.importKey("raw", master.reveal(), "HKDF", false, ["deriveBits"]);
-  const params = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info: utf8(info) };
-  return new Uint8Array(await crypto.subtle.deriveBits(params, base, 8 * KEY_BYTES));
+  return new Uint8Array(await crypto.subtle.deriveBits(hkdfParams(info), base, 8 * KEY_BYTES));
 }
 
 /** The 32 bytes of one purpose: `HKDF-SHA-256(master, salt = "", info = "tes/v1/<purpose>/<registry>")`. */

@@ -74,9 +74,10 @@ export async function signNote(text: string, signers: readonly NoteSigner[]): Pr
   if (signers.length === 0) throw invalid("It has no signer.");
   const bytes = utf8(text);
   let note = `${text}\n`;
-  for (const { name, publicKey, sign } of signers) {
+  for (const signer of signers) {
+    const { name, publicKey } = signer;
     if (!isKeyName(name)) throw invalid("A key name holds spaces or a plus sign.");
-    const signature = concat(noteKeyHash(name, NOTE_ED25519, publicKey), await sign(bytes));
+    const signature = concat(noteKeyHash(name, NOTE_ED25519, publicKey), await signer.sign(bytes));
     note += `${SIGNATURE_PREFIX}${name} ${toBase64(signature)}\n`;
   }
   return note;

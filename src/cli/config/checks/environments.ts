@@ -1,0 +1,72 @@
+/** Environments: what they do not inherit, and which Worker each one deploys to. */
+
+import { NOT_INHERITED, type Worker } from "../model.ts";
+import { asArray, asObject, asString, entryOf, nodeAt, type ObjectNode } from "../tree.ts";
+import { type AuditContext, quote, shownEnv } from "./context.ts";
+
+export function checkEnvironments(context: AuditContext): void {
+  const [top, ...envs] = context.workers;
+  for (const worker of envs) {
+    checkInheritance(context, top!.own, worker);
+    checkEnvName(context, worker, top!);
+  }
+  checkSharedNames(context);
+}
+
+function checkInheritance(context: AuditContext, top: ObjectNode, worker: Worker): void {
+  const env = worker.env!;
+  for (const field of NOT_INHERITED) {
+    const above = entryOf(top, field);
+    if (above === undefined || isOnlyNestedMigrations(field, above.node)) continue;
+    const own = entryOf(worker.own, field);
+    if (own === undefined) {
+      const rule = field === "secrets" ? "secrets-not-inherited" : "env-not-inherited";
+      const remedy = field === "secrets" ? "Repeat it there: tes config fix." : `Repeat ${field} in env.${env}.`;
+      context.report(rule, worker.place, `${field} is not inherited, and env.${env} has none.`, { env, remedy });
+      continue;
+    }
+    const missing = namesIn(field, above.node).filter((name) => !namesIn(field, own.node).includes(name));
+    if (missing.length > 0) {
+      const message = `${field} of env.${env} lacks ${missing.map(quote).join(", ")}, which the top level has.`;
+      context.report("env-not-inherited", own.span, message, { env });
+    }
+  }
+}
+
+/** What `[[durable_objects.migrations]]` alone leaves behind is no field that an environment could lack. */
+function isOnlyNestedMigrations(field: string, node: ObjectNode | unknown): boolean {
+  const keys = [...(asObject(node as ObjectNode)?.entries.keys() ?? [])];
+  return field === "durable_objects" && keys.length > 0 && keys.every((key) => key === "migrations");
+}
+
+/** The names that wrangler compares one by one: those of vars, define and Durable Object bindings. */
+function namesIn(field: string, node: Parameters<typeof nodeAt>[0]): string[] {
+  if (field === "vars" || field === "define") return [...(asObject(node)?.entries.keys() ?? [])];
+  if (field !== "durable_objects") return [];
+  return (asArray(nodeAt(node, "bindings"))?.items ?? []).flatMap((item) => asString(entryOf(item, "name")?.node) ?? []);
+}
+
+function checkEnvName(context: AuditContext, worker: Worker, top: Worker): void {
+  const env = worker.env!;
+  if (env === "") {
+    context.report("env-name-invalid", worker.place, "An environment with an empty name can never be targeted.", { env });
+  } else if (!/^[a-z0-9-_]+$/.test(env) && entryOf(worker.own, "name") === undefined && top.name !== undefined) {
+    const message = `env.${env} deploys to a Worker called ${quote(worker.name ?? env)}, which is no valid name.`;
+    context.report("env-name-invalid", worker.place, message, { env });
+  }
+}
+
+function checkSharedNames(context: AuditContext): void {
+  const first = new Map<string, Worker>();
+  for (const worker of context.workers) {
+    if (worker.name === undefined || worker.name === "") continue;
+    const other = first.get(worker.name);
+    if (other === undefined) {
+      first.set(worker.name, worker);
+      continue;
+    }
+    const place = entryOf(worker.own, "name")?.node ?? worker.place;
+    const message = `${shownEnv(worker.env)} deploys to ${quote(worker.name)}, and so does ${shownEnv(other.env)}.`;
+    context.report("worker-name-shared", place, message, { env: worker.env });
+  }
+}

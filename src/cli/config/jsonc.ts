@@ -1,0 +1,62 @@
+/** JSON with comments and trailing commas (as wrangler reads both .json and .jsonc) into the common tree. */
+
+import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import type { Comment, ParseFault, ParsedConfig } from "./parse.ts";
+import type { ConfigNode, Entry, ObjectNode, Span } from "./tree.ts";
+
+/** SyntaxKind of jsonc-parser, a const enum that isolated modules cannot read. */
+const LINE_COMMENT = 12;
+const BLOCK_COMMENT = 13;
+const END_OF_FILE = 17;
+
+/** Parses a JSONC text without its byte order mark. */
+export function parseJsoncConfig(text: string): ParsedConfig | ParseFault {
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { allowTrailingComma: true });
+  const error = errors[0];
+  if (error !== undefined || tree === undefined) {
+    const start = Math.min(error?.offset ?? 0, text.length);
+    const message = error === undefined ? "ValueExpected" : printParseErrorCode(error.error);
+    return { ok: false, message, span: { start, end: Math.min(start + (error?.length ?? 0), text.length) } };
+  }
+  const duplicateKeys: Entry[] = [];
+  const root = convert(tree, duplicateKeys);
+  if (root.kind !== "object") return { ok: false, message: "the file must hold one object", span: root };
+  return { ok: true, format: "jsonc", text, root, comments: readComments(text), duplicateKeys, json: tree };
+}
+
+function place(node: Node): Span {
+  return { start: node.offset, end: node.offset + node.length };
+}
+
+function convert(node: Node, duplicateKeys: Entry[]): ConfigNode {
+  if (node.type === "array") {
+    return { kind: "array", items: (node.children ?? []).map((child) => convert(child, duplicateKeys)), ...place(node) };
+  }
+  if (node.type === "object") {
+    const object: ObjectNode = { kind: "object", entries: new Map(), ...place(node) };
+    for (const property of node.children ?? []) {
+      const [name, value] = property.children ?? [];
+      if (name === undefined || value === undefined) continue;
+      const key = name.value as string;
+      const entry = { key, span: place(name), node: convert(value, duplicateKeys) };
+      if (object.entries.has(key)) duplicateKeys.push(entry);
+      object.entries.set(key, entry);
+    }
+    return object;
+  }
+  const value = node.value as string | number | boolean | null;
+  const kind = value === null ? "null" : (typeof value as "string" | "number" | "boolean");
+  return { kind, value, ...place(node) };
+}
+
+function readComments(text: string): Comment[] {
+  const scanner = createScanner(text, false);
+  const comments: Comment[] = [];
+  for (let kind: number = scanner.scan(); kind !== END_OF_FILE; kind = scanner.scan()) {
+    if (kind !== LINE_COMMENT && kind !== BLOCK_COMMENT) continue;
+    const start = scanner.getTokenOffset();
+    comments.push({ text: scanner.getTokenValue(), start, end: start + scanner.getTokenLength() });
+  }
+  return comments;
+}

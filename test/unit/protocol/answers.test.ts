@@ -1,0 +1,103 @@
+import { expect, test } from "vitest";
+import { toBase64, utf8 } from "../../../src/core/bytes.ts";
+import { sha256, sha256Hex } from "../../../src/core/hash.ts";
+import type { JsonObject, JsonValue } from "../../../src/core/json.ts";
+import { type Answers, parseAnswer } from "../../../src/protocol/answers.ts";
+import { BUMPED, bytes32, DECLARED, GENESIS, refusal } from "./samples.ts";
+
+const hash = toBase64(sha256(utf8("node")));
+const receipt: JsonValue = {
+  statement: BUMPED,
+  inclusion: { index: 2, size: 3, proof: [hash] },
+  checkpoint: "tes.local/default\n3\n",
+};
+const entity: JsonValue = {
+  entity: DECLARED.entity,
+  version: DECLARED.version,
+  strategy: DECLARED.strategy,
+  parent: null,
+  files: DECLARED.files,
+  seq: 1,
+  at: DECLARED.at,
+};
+const common = { registry: "default", size: 3 };
+const genesis = sha256Hex(utf8("genesis"));
+
+const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
+  state: { ...common, origin: "tes.local/default", visibility: "public", genesis, entities: [entity] },
+  entities: { ...common, entities: [entity] },
+  entity: { ...common, entity },
+  genesis: { genesis, receipt },
+  declare: { receipts: [receipt], unchanged: ["a:b"] },
+  bump: { dryRun: false, entity: "*", scope: "minor", changes: BUMPED.changes, receipt },
+  keys: {
+    registry: "default",
+    genesis: GENESIS,
+    announcements: [],
+    keys: [
+      {
+        kid: bytes32("kid"),
+        use: "log-ed25519",
+        alg: "ed25519",
+        kty: "OKP",
+        crv: "Ed25519",
+        x: bytes32("x"),
+        status: "active",
+      },
+      { kid: "0123456789abcdef", use: "response-hmac", alg: "hmac-sha256", status: "active" },
+    ],
+    checkpoint: "tes.local/default\n3\n",
+  },
+  consistency: { from: 1, size: 3, proof: [hash], checkpoint: "tes.local/default\n3\n" },
+  token: { token: "a.b.c", jti: "x", exp: 1_700_000_000 },
+  receipt,
+};
+
+const KINDS = Object.entries(ANSWERS) as [keyof Answers, JsonObject][];
+
+test.each(KINDS)("%s is read, whatever a newer authority adds", (kind, json) => {
+  expect(parseAnswer(kind, { ...json, added: { later: true } })).toMatchObject(json);
+});
+
+test.each(KINDS)("%s needs each of its members", (kind, json) => {
+  for (const member of Object.keys(json)) {
+    const { [member]: _gone, ...rest } = json;
+    expect(
+      refusal(() => parseAnswer(kind, rest)),
+      member,
+    ).toBe(`answer_malformed /${member}`);
+  }
+  expect(refusal(() => parseAnswer(kind, null))).toBe("answer_malformed ");
+});
+
+test("nothing is dropped from a statement, even of a type that is not known: its bytes get hashed", () => {
+  const statement = { type: "later", seq: 2, more: { nested: [1] } };
+  expect(parseAnswer("receipt", { ...(receipt as JsonObject), statement }).statement).toEqual(statement);
+});
+
+test.each<[string, JsonValue, string]>([
+  ["a dry run's receipt", { ...ANSWERS.bump, dryRun: true, receipt: null }, "accepted"],
+  [
+    "a proof's short hash",
+    { ...ANSWERS.bump, receipt: { ...(receipt as JsonObject), inclusion: { index: 2, size: 3, proof: ["AA=="] } } },
+    "answer_malformed /receipt/inclusion/proof/0",
+  ],
+  [
+    "a negative index",
+    { ...ANSWERS.bump, receipt: { ...(receipt as JsonObject), inclusion: { index: -1, size: 3, proof: [] } } },
+    "answer_malformed /receipt/inclusion/index",
+  ],
+  [
+    "a version that is none",
+    { ...ANSWERS.bump, changes: [{ entity: "a:b", from: "1", to: "2" }] },
+    "answer_malformed /changes/0/from",
+  ],
+])("bump: %s", (_, json, expected) => {
+  expect(refusal(() => parseAnswer("bump", json))).toBe(expected);
+});
+
+test("a proof holds as many hashes as the largest tree needs, and no more", () => {
+  const proof = (length: number): JsonValue => ({ ...ANSWERS.consistency, proof: Array(length).fill(hash) });
+  expect(refusal(() => parseAnswer("consistency", proof(54)))).toBe("accepted");
+  expect(refusal(() => parseAnswer("consistency", proof(55)))).toBe("answer_malformed /proof");
+});
