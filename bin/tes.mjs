@@ -38,7 +38,9 @@ function runSource() {
 
 async function runBuilt() {
   if (Number.parseInt(process.versions.node, 10) < BUILT_NEEDS_NODE) {
-    process.stderr.write(`error This package runs on Node ${BUILT_NEEDS_NODE} or later, and this is ${process.version}.\n`);
+    process.stderr.write(
+      `error This package runs on Node ${BUILT_NEEDS_NODE} or later, and this is ${process.version}.\n`,
+    );
     process.exitCode = 1;
     return;
   }

@@ -10,7 +10,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..");
-const PROSE = new Set(["description", "markdownDescription", "default", "deprecated", "examples", "allowTrailingCommas"]);
+const PROSE = new Set([
+  "description",
+  "markdownDescription",
+  "default",
+  "deprecated",
+  "examples",
+  "allowTrailingCommas",
+]);
 const KNOWN = new Set([
   "$ref",
   "additionalProperties",
@@ -33,12 +40,12 @@ type JsonObject = { readonly [key: string]: Json };
 /** The compiled text for the given bytes of config-schema.json. */
 export function compileConfigSchema(source: string, wrangler: string): string {
   const schema = JSON.parse(source) as JsonObject;
-  const definitions = schema["definitions"] as JsonObject;
-  const [top] = schema["allOf"] as readonly JsonObject[];
+  const definitions = schema.definitions as JsonObject;
+  const [top] = schema.allOf as readonly JsonObject[];
   const compiled = {
     wrangler,
     sha256: createHash("sha256").update(source).digest("hex"),
-    root: name(top?.["$ref"]),
+    root: name(top?.$ref),
     definitions: Object.fromEntries(Object.entries(definitions).map(([key, value]) => [key, compile(value, key)])),
   };
   return `${JSON.stringify(compiled)}\n`;

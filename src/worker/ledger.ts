@@ -7,7 +7,7 @@ import { type Bytes, decodeUtf8, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { consistencyProof, inclusionProof, leafHash } from "../core/merkle.ts";
-import { createTileTree, openTileRange, tileLevels, type TileTree } from "../core/tiles.ts";
+import { createTileTree, openTileRange, type TileTree, tileLevels } from "../core/tiles.ts";
 import { parseStatement, type Statement, statementBytes } from "../protocol/statements.ts";
 import { type Command, decide } from "../registry/decide.ts";
 import { fold } from "../registry/fold.ts";
@@ -143,7 +143,8 @@ export function openLedger(store: Store, registry: string): Ledger {
     },
     statement(seq) {
       const body = store.body(seq);
-      if (body === undefined) throw new TesError("invalid_field", { field: "seq", detail: `The log has ${tree.size}.` });
+      if (body === undefined)
+        throw new TesError("invalid_field", { field: "seq", detail: `The log has ${tree.size}.` });
       return statementOf(body);
     },
     inclusion: (index) => inclusionProof(index, tree.size, tree.node),

@@ -126,7 +126,7 @@ export const ROUTES: readonly Route[] = [
         now: context.now,
         idempotency: keyed(context),
       });
-      return sayJson({ dryRun: false, entity, scope, changes: receipt!.statement["changes"], receipt });
+      return sayJson({ dryRun: false, entity, scope, changes: receipt!.statement.changes, receipt });
     },
   },
   {
@@ -154,7 +154,7 @@ export const ROUTES: readonly Route[] = [
         now: context.now,
         idempotency: keyed(context),
       });
-      const written = new Set(receipts.map(({ statement }) => statement["entity"]));
+      const written = new Set(receipts.map(({ statement }) => statement.entity));
       const unchanged = request.entities.map(({ entity }) => entity).filter((entity) => !written.has(entity));
       return sayJson({ receipts, unchanged });
     },
@@ -167,7 +167,7 @@ export const ROUTES: readonly Route[] = [
     query: [],
     summary: "One entity.",
     run: ({ ledger, params }) => {
-      const { id } = parseEntityId(params["entity"]!, "entity");
+      const { id } = parseEntityId(params.entity!, "entity");
       const row = ledger.rows.entity(id);
       if (row === undefined) throw new TesError("entity_unknown", { detail: `There is no ${id}.` });
       return sayJson({ registry: ledger.registry, size: ledger.size, entity: viewOf(row) });
@@ -203,7 +203,12 @@ export const ROUTES: readonly Route[] = [
         registry: ledger.registry,
         genesis,
         announcements: [],
-        keys: [ed25519("log-ed25519"), ed25519("response-ed25519"), symmetric("response-hmac"), symmetric("token-hs256")],
+        keys: [
+          ed25519("log-ed25519"),
+          ed25519("response-ed25519"),
+          symmetric("response-hmac"),
+          symmetric("token-hs256"),
+        ],
         checkpoint: await writer.checkpoint(),
       });
     },
@@ -225,7 +230,7 @@ export const ROUTES: readonly Route[] = [
     query: ["from", "to"],
     summary: "A proof that the log of size `from` is a prefix of the log of size `to`, or as it is now.",
     run: async ({ ledger, writer, query }) => {
-      const size = query["to"] === undefined ? ledger.size : indexOf(query, "to", ledger.size + 1);
+      const size = query.to === undefined ? ledger.size : indexOf(query, "to", ledger.size + 1);
       const from = indexOf(query, "from", size + 1);
       const proof = ledger.consistency(from, size).map(toBase64);
       return sayJson({ from, size, proof, checkpoint: await writer.checkpoint() });

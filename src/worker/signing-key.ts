@@ -11,8 +11,8 @@ import {
   deriveHmacKey,
   type Ed25519Pair,
   generateMasterKey,
-  parseMasterKey,
   type Purpose,
+  parseMasterKey,
   symmetricKid,
 } from "../core/keys.ts";
 import type { Secret } from "../core/secret.ts";

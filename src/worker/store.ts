@@ -66,7 +66,7 @@ export function openStore(storage: DurableObjectStorage): Store {
     },
     migrate(now) {
       bootstrap();
-      const done = new Set(rows(`SELECT id FROM migration`).map((row) => row["id"]));
+      const done = new Set(rows(`SELECT id FROM migration`).map((row) => row.id));
       for (const { id, statements } of MIGRATIONS) {
         if (done.has(id)) continue;
         for (const statement of statements) sql.exec(statement);
@@ -85,7 +85,7 @@ export function openStore(storage: DurableObjectStorage): Store {
     size() {
       const found = rows(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'statement'`);
       if (found.length === 0) return 0;
-      return Number(rows(`SELECT coalesce(max(seq) + 1, 0) AS size FROM statement`)[0]!["size"]);
+      return Number(rows(`SELECT coalesce(max(seq) + 1, 0) AS size FROM statement`)[0]!.size);
     },
     insert(row) {
       sql.exec(
@@ -97,14 +97,14 @@ export function openStore(storage: DurableObjectStorage): Store {
         row.request,
       );
     },
-    body: (seq) => rows(`SELECT body FROM statement WHERE seq = ?`, seq)[0]?.["body"] as string | undefined,
+    body: (seq) => rows(`SELECT body FROM statement WHERE seq = ?`, seq)[0]?.body as string | undefined,
     bodies: (from, count) =>
       rows(`SELECT body FROM statement WHERE seq >= ? ORDER BY seq LIMIT ?`, from, count).map(
-        (row) => row["body"] as string,
+        (row) => row.body as string,
       ),
     leaves: (from, count) =>
       rows(`SELECT leaf FROM statement WHERE seq >= ? ORDER BY seq LIMIT ?`, from, count).map((row) =>
-        bytesOf(row["leaf"]),
+        bytesOf(row.leaf),
       ),
     byIdempotency: (idem) =>
       rows(`SELECT seq, body, request FROM statement WHERE idem = ? ORDER BY seq`, idem) as unknown as {
@@ -124,11 +124,11 @@ export function openStore(storage: DurableObjectStorage): Store {
     tileNodes(level, index) {
       const row = rows(`SELECT nodes FROM tile WHERE level = ? AND idx = ?`, level, index)[0];
       if (row === undefined) throw new TesError("internal", { cause: `tile ${level}/${index} is not in storage` });
-      return bytesOf(row["nodes"]);
+      return bytesOf(row.nodes);
     },
     tileRoots: (level, from, count) =>
       rows(`SELECT root FROM tile WHERE level = ? AND idx >= ? ORDER BY idx LIMIT ?`, level, from, count).map((row) =>
-        bytesOf(row["root"]),
+        bytesOf(row.root),
       ),
     patch({ table, key, value }) {
       if (value === null) sql.exec(`DELETE FROM state WHERE tbl = ? AND key = ?`, table, key);
@@ -144,11 +144,11 @@ export function openStore(storage: DurableObjectStorage): Store {
     },
     patches: () =>
       rows(`SELECT tbl, key, value FROM state`).map(
-        (row) => ({ table: row["tbl"], key: row["key"], value: JSON.parse(row["value"] as string) }) as Patch,
+        (row) => ({ table: row.tbl, key: row.key, value: JSON.parse(row.value as string) }) as Patch,
       ),
     signingKey(slot) {
       const row = rows(`SELECT hex FROM signing_key WHERE slot = ?`, slot)[0];
-      return row === undefined ? undefined : { hex: new Secret(row["hex"] as string), origin: "generated" };
+      return row === undefined ? undefined : { hex: new Secret(row.hex as string), origin: "generated" };
     },
     putSigningKey(slot, hex) {
       bootstrap();

@@ -127,7 +127,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     const now = Date.now();
     try {
       const keys = await this.#getSigningKey(undefined, false);
-      const claims = await createTokenVerifier(keys, this.#registry).verify(ask.headers["authorization"], now);
+      const claims = await createTokenVerifier(keys, this.#registry).verify(ask.headers.authorization, now);
       if (claims === undefined) throw new TesError("registry_unknown");
       if (!allows(claims, "admin")) throw new TesError("forbidden", { detail: "It needs the scope admin." });
       const request = parseGenesisRequest(bodyOf(ask));
@@ -175,7 +175,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
 
   #refuse(thrown: unknown): Saying {
     const error = this.#report(thrown);
-    const allow = error.facts?.["allow"];
+    const allow = error.facts?.allow;
     return sayProblem(error, typeof allow === "string" ? { allow } : {});
   }
 
@@ -189,7 +189,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     if (ask.path === `${base}/`) throw new TesError("route_unknown");
     const { route, params } = findRoute(ask.method, below);
     const query = queryOf(ask.query, route);
-    const claims = await open.tokens.verify(ask.headers["authorization"], now);
+    const claims = await open.tokens.verify(ask.headers.authorization, now);
     if (route.access === "read" && ledger.rows.registry()!.visibility === "private") {
       if (claims === undefined) throw new TesError("token_missing");
       if (!allows(claims, "read")) throw new TesError("forbidden", { detail: "It needs the scope read." });

@@ -40,7 +40,10 @@ app.use(async (context, next) => {
   const url = new URL(context.req.url);
   // One thing has one path: a spelling that a URL parser would rewrite is not another name for it.
   if (rawPath(context.req.url) !== url.pathname) {
-    return refuse(new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }), context.req.method);
+    return refuse(
+      new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }),
+      context.req.method,
+    );
   }
   const authority = authorityOf(url);
   if (!parseAuthorities(context.env.TES_AUTHORITIES).has(authority)) {

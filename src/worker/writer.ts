@@ -28,7 +28,12 @@ export interface Writer {
   checkpoint(): Promise<string>;
 }
 
-export function createWriter(ledger: Ledger, keys: SigningKeys, origin: () => string, sync: () => Promise<void>): Writer {
+export function createWriter(
+  ledger: Ledger,
+  keys: SigningKeys,
+  origin: () => string,
+  sync: () => Promise<void>,
+): Writer {
   const queue: Waiting[] = [];
   let inFlight = 0;
   let draining = false;

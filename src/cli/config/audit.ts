@@ -89,6 +89,8 @@ function checkSiblings(input: AuditInput, report: AuditContext["report"]): void 
   if (others.length === 0 || !PRECEDENCE.includes(name)) return;
   const winner = PRECEDENCE.find((candidate) => candidate === name || others.includes(candidate))!;
   const message =
-    winner === name ? `wrangler reads this file and ignores ${others.join(" and ")}.` : `wrangler reads ${winner} and ignores this file.`;
+    winner === name
+      ? `wrangler reads this file and ignores ${others.join(" and ")}.`
+      : `wrangler reads ${winner} and ignores this file.`;
   report("files-side-by-side", { start: 0, end: 0 }, message);
 }

@@ -1,7 +1,7 @@
 /** JSON with comments and trailing commas (as wrangler reads both .json and .jsonc) into the common tree. */
 
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import type { Comment, ParseFault, ParsedConfig } from "./parse.ts";
+import type { Comment, ParsedConfig, ParseFault } from "./parse.ts";
 import type { ConfigNode, Entry, ObjectNode, Span } from "./tree.ts";
 
 /** SyntaxKind of jsonc-parser, a const enum that isolated modules cannot read. */
@@ -31,7 +31,11 @@ function place(node: Node): Span {
 
 function convert(node: Node, duplicateKeys: Entry[]): ConfigNode {
   if (node.type === "array") {
-    return { kind: "array", items: (node.children ?? []).map((child) => convert(child, duplicateKeys)), ...place(node) };
+    return {
+      kind: "array",
+      items: (node.children ?? []).map((child) => convert(child, duplicateKeys)),
+      ...place(node),
+    };
   }
   if (node.type === "object") {
     const object: ObjectNode = { kind: "object", entries: new Map(), ...place(node) };

@@ -1,6 +1,16 @@
 /** The Workers that one configuration describes: the top level and each environment, with wrangler's inheritance. */
 
-import { asArray, asObject, asString, type ConfigNode, type Entry, entryOf, nodeAt, type ObjectNode, type Span } from "./tree.ts";
+import {
+  asArray,
+  asObject,
+  asString,
+  type ConfigNode,
+  type Entry,
+  entryOf,
+  nodeAt,
+  type ObjectNode,
+  type Span,
+} from "./tree.ts";
 
 /** The top level or one environment. */
 export interface Worker {

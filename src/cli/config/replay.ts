@@ -2,7 +2,16 @@
 
 import type { RuleId } from "./rules.ts";
 import { closest } from "./spelling.ts";
-import { asArray, asObject, asString, type ConfigNode, entryOf, type ObjectNode, type Span, stringItems } from "./tree.ts";
+import {
+  asArray,
+  asObject,
+  asString,
+  type ConfigNode,
+  entryOf,
+  type ObjectNode,
+  type Span,
+  stringItems,
+} from "./tree.ts";
 
 export type Storage = "sqlite" | "kv" | "unknown";
 
@@ -76,7 +85,8 @@ function checkTag(migration: ObjectNode, tags: Set<string>, faults: ReplayFault[
   const tag = asString(entry?.node);
   if (entry === undefined) {
     // A misspelt tag is reported as the unknown field it is.
-    if ([...migration.entries.keys()].some((key) => !isMigrationField(key) && closest(key, ["tag"]) !== undefined)) return;
+    if ([...migration.entries.keys()].some((key) => !isMigrationField(key) && closest(key, ["tag"]) !== undefined))
+      return;
     faults.push({ rule: "migration-tag-missing", place: migration, message: "This migration has no tag." });
   } else if (tag !== undefined) {
     if (tags.has(tag)) {

@@ -61,7 +61,9 @@ export const RULES = {
     severity: "error",
     title: "name, compatibility_date or main is missing.",
     why: "A plain `wrangler deploy` stops. They can also be given as arguments.",
-    cloudflare: { text: "You need to provide the name of your worker / A compatibility_date is required / Missing entry-point" },
+    cloudflare: {
+      text: "You need to provide the name of your worker / A compatibility_date is required / Missing entry-point",
+    },
     remedy: "Write them at the top level; environments inherit them.",
   },
   "name-invalid": {
@@ -119,7 +121,10 @@ export const RULES = {
     severity: "error",
     title: "Two migrations have the same tag.",
     why: "wrangler sends everything after the first of them again with every deploy, and Cloudflare refuses a class that exists.",
-    cloudflare: { code: 10074, text: "Cannot apply new-class migration to class 'X' that is already depended on by existing Durable Objects" },
+    cloudflare: {
+      code: 10074,
+      text: "Cannot apply new-class migration to class 'X' that is already depended on by existing Durable Objects",
+    },
     remedy: "Give each migration its own tag; never change one that was deployed.",
   },
   "migration-field-unknown": {
@@ -158,7 +163,8 @@ export const RULES = {
       code: 10097,
       text: "In order to use Durable Objects with a free plan, you must create a namespace using a `new_sqlite_classes` migration.",
     },
-    remedy: "For a class that was never deployed, write new_sqlite_classes. For one that was, leave it and use --ignore new-classes-kv.",
+    remedy:
+      "For a class that was never deployed, write new_sqlite_classes. For one that was, leave it and use --ignore new-classes-kv.",
   },
   "lifecycle-missing": {
     severity: "error",
@@ -179,7 +185,10 @@ export const RULES = {
     severity: "error",
     title: "A class is deleted and still bound.",
     why: "The deploy fails; a dry run says nothing.",
-    cloudflare: { code: 10061, text: "Cannot apply --delete-class migration to class 'X' without also removing the binding that references it." },
+    cloudflare: {
+      code: 10061,
+      text: "Cannot apply --delete-class migration to class 'X' without also removing the binding that references it.",
+    },
     remedy: "Remove the binding, deploy, and only then delete the class.",
   },
   "class-renamed-bound": {
@@ -276,7 +285,8 @@ export const RULES = {
     title: "The name of a secret stands in vars.",
     why: "The deploy replaces the secret with plain text that everybody with access to the dashboard can read, and exits with 0.",
     cloudflare: { text: "X assigned to Environment Variable and Secret bindings. (only where required lists it too)" },
-    remedy: "Remove it from vars and set it with `tes key deploy` or `wrangler secret put`. Replace the value: it has been in a file.",
+    remedy:
+      "Remove it from vars and set it with `tes key deploy` or `wrangler secret put`. Replace the value: it has been in a file.",
   },
   "secret-value": {
     severity: "error",

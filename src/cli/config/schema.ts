@@ -150,7 +150,8 @@ function checkUnion(node: ConfigNode, anyOf: readonly Schema[], path: Path, faul
   }
   const values = fitting.flatMap((branch) => (branch.const === undefined ? (branch.enum ?? []) : [branch.const]));
   if (node.kind === "string" && values.length > 0 && fitting.every((branch) => branch.const ?? branch.enum)) {
-    if (!values.includes(node.value as string)) faults.push({ kind: "value", path, span: node, expected: oneOf(values) });
+    if (!values.includes(node.value as string))
+      faults.push({ kind: "value", path, span: node, expected: oneOf(values) });
     return;
   }
   const candidates = node.kind === "object" ? discriminate(node, fitting, path, faults) : fitting;
@@ -176,14 +177,18 @@ function discriminate(node: ObjectNode, branches: Schema[], path: Path, faults: 
     const entry = node.entries.get(key);
     if (entry === undefined) {
       // A branch that does not require the field is the one that its absence selects.
-      const without = left.filter((branch) => branch.properties?.[key]?.const === undefined || !branch.required?.includes(key));
+      const without = left.filter(
+        (branch) => branch.properties?.[key]?.const === undefined || !branch.required?.includes(key),
+      );
       if (without.length > 0) left = without;
       continue;
     }
     const constants = left.map((branch) => branch.properties?.[key]?.const);
     if (constants.every((value) => value === undefined)) continue;
     if (constants.some((value) => value === undefined)) continue;
-    const selected = left.filter((_, i) => entry.node.kind !== "object" && (entry.node as ScalarNode).value === constants[i]);
+    const selected = left.filter(
+      (_, i) => entry.node.kind !== "object" && (entry.node as ScalarNode).value === constants[i],
+    );
     if (selected.length === 0) {
       const values = [...new Set(constants as (string | number | boolean)[])];
       faults.push({ kind: "value", path: [...path, key], span: entry.node, expected: oneOf(values) });

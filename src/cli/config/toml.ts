@@ -1,7 +1,7 @@
 /** TOML 1.1 (what wrangler's parser takes) into the common tree. */
 
 import { type AST, ParseError, parseTOML } from "toml-eslint-parser";
-import type { ParseFault, ParsedConfig } from "./parse.ts";
+import type { ParsedConfig, ParseFault } from "./parse.ts";
 import type { ConfigNode, ObjectNode, Span } from "./tree.ts";
 
 /** Parses a TOML text without its byte order mark. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { contentDigest } from "../../../src/core/digest.ts";
-import { utf8 } from "../../../src/core/bytes.ts";
 import { exchange } from "../../../src/client/transport.ts";
+import { utf8 } from "../../../src/core/bytes.ts";
+import { contentDigest } from "../../../src/core/digest.ts";
 import { entityView, makeRegistry, NOW_S, type Say, type TestRegistry } from "./registry.ts";
 import { changed, clientOf, URL_OF_TEST } from "./setup.ts";
 
@@ -38,9 +38,13 @@ test("an answer that holds is believed, and each request carries a nonce of its 
 test("hot reads send neither nonce nor token, writes still do", async () => {
   const made = clientOf(registry, { hotReads: true, token: "a.b.c" });
   made.on(ENTITY, (request) => registry.answer(request, good()));
-  made.on("/v1/default/bump", (request) => registry.answer(request, { status: 403, type: "application/problem+json", body: { code: "forbidden" } }));
+  made.on("/v1/default/bump", (request) =>
+    registry.answer(request, { status: 403, type: "application/problem+json", body: { code: "forbidden" } }),
+  );
   await made.client.entity("global:main");
-  await expect(made.client.bump({ entity: "global:main", scope: "minor" })).rejects.toMatchObject({ code: "forbidden" });
+  await expect(made.client.bump({ entity: "global:main", scope: "minor" })).rejects.toMatchObject({
+    code: "forbidden",
+  });
   expect(made.sent.map(({ headers }) => [headers.has("tes-nonce"), headers.has("authorization")])).toEqual([
     [false, false],
     [false, false],
@@ -54,7 +58,8 @@ describe("refused", () => {
     [
       "one changed byte",
       "digest_mismatch",
-      async (request) => changed(await registry.answer(request, good()), { body: (text) => text.replace("1.2.3", swapped) }),
+      async (request) =>
+        changed(await registry.answer(request, good()), { body: (text) => text.replace("1.2.3", swapped) }),
     ],
     [
       "a changed byte with a digest to match",
@@ -65,7 +70,11 @@ describe("refused", () => {
         return changed(answer, { body: () => text, headers: { "content-digest": contentDigest(utf8(text)) } });
       },
     ],
-    ["another status", "signature_invalid", async (request) => changed(await registry.answer(request, good()), { status: 201 })],
+    [
+      "another status",
+      "signature_invalid",
+      async (request) => changed(await registry.answer(request, good()), { status: 201 }),
+    ],
     [
       "another content type",
       "signature_invalid",
@@ -100,7 +109,11 @@ describe("refused", () => {
       (request) => registry.answer(request, { ...good(), nonce: "A".repeat(22) }),
     ],
     ["an expired one", "answer_expired", (request) => registry.answer(request, { ...good(), created: NOW_S - 361 })],
-    ["one from the future", "answer_expired", (request) => registry.answer(request, { ...good(), created: NOW_S + 61 })],
+    [
+      "one from the future",
+      "answer_expired",
+      (request) => registry.answer(request, { ...good(), created: NOW_S + 61 }),
+    ],
     ["a stranger's", "key_unknown", (request) => stranger.answer(request, good())],
     ["another registry's, of the same key", "key_unknown", (request) => other.answer(request, good())],
     [
@@ -116,18 +129,32 @@ describe("refused", () => {
     [
       "no signature",
       "answer_unsigned",
-      async (request) => changed(await registry.answer(request, good()), { headers: { signature: null, "signature-input": null } }),
+      async (request) =>
+        changed(await registry.answer(request, good()), { headers: { signature: null, "signature-input": null } }),
     ],
     ["a page of a proxy", "answer_unsigned", async () => new Response("<h1>It works</h1>")],
-    ["a redirect", "answer_unsigned", async () => new Response(null, { status: 302, headers: { location: "https://elsewhere.test/" } })],
-    ["signed, with a key twice in its JSON", "answer_malformed", (request) => registry.answer(request, { body: '{"size":1,"size":1}' })],
+    [
+      "a redirect",
+      "answer_unsigned",
+      async () => new Response(null, { status: 302, headers: { location: "https://elsewhere.test/" } }),
+    ],
+    [
+      "signed, with a key twice in its JSON",
+      "answer_malformed",
+      (request) => registry.answer(request, { body: '{"size":1,"size":1}' }),
+    ],
     ["signed, of another shape", "answer_malformed", (request) => registry.answer(request, { body: { size: 1 } })],
     [
       "signed, about another entity",
       "answer_malformed",
-      (request) => registry.answer(request, { body: { size: 1, entity: { ...entityView("1.0.0"), entity: "global:old" } } }),
+      (request) =>
+        registry.answer(request, { body: { size: 1, entity: { ...entityView("1.0.0"), entity: "global:old" } } }),
     ],
-    ["signed, of another type", "answer_content_type", (request) => registry.answer(request, { ...good(), type: "text/plain" })],
+    [
+      "signed, of another type",
+      "answer_content_type",
+      (request) => registry.answer(request, { ...good(), type: "text/plain" }),
+    ],
     ["no answer at all", "authority_unreachable", async () => Promise.reject(new TypeError("fetch failed"))],
   ];
   test.each(cases)("%s", async (_name, code, respond) => {
@@ -152,8 +179,13 @@ describe("errors", () => {
   });
 
   test("an unsigned one is an outage, and its code no more than a claim", async () => {
-    const refused = ask(async () => Response.json(problem, { status: 404, headers: { "content-type": "application/problem+json" } }));
-    await expect(refused).rejects.toMatchObject({ code: "answer_unsigned", facts: { status: 404, claim: "entity_unknown" } });
+    const refused = ask(async () =>
+      Response.json(problem, { status: 404, headers: { "content-type": "application/problem+json" } }),
+    );
+    await expect(refused).rejects.toMatchObject({
+      code: "answer_unsigned",
+      facts: { status: 404, claim: "entity_unknown" },
+    });
   });
 
   test("a code of a later release is not guessed at", async () => {

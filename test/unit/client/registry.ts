@@ -9,7 +9,14 @@ import { contentDigest } from "../../../src/core/digest.ts";
 import { sha256, sha256Hex } from "../../../src/core/hash.ts";
 import { type AnswerSigner, requestParts, signAnswer } from "../../../src/core/http-signatures.ts";
 import { deriveEd25519, deriveHmacKey, importEd25519Seed, symmetricKid } from "../../../src/core/keys.ts";
-import { consistencyProof, inclusionProof, leafHash, type NodeReader, nodeHash, rootOf } from "../../../src/core/merkle.ts";
+import {
+  consistencyProof,
+  inclusionProof,
+  leafHash,
+  type NodeReader,
+  nodeHash,
+  rootOf,
+} from "../../../src/core/merkle.ts";
 import { Secret } from "../../../src/core/secret.ts";
 import type { Receipt } from "../../../src/protocol/answers.ts";
 import { renderProvenance } from "../../../src/protocol/provenance.ts";

@@ -1,7 +1,13 @@
 /** A client whose network is a table of answers, by path. */
 
 import { createHash } from "node:crypto";
-import { type ClientOptions, createClient, memoryPins, type PinStore, type TesClient } from "../../../src/client/index.ts";
+import {
+  type ClientOptions,
+  createClient,
+  memoryPins,
+  type PinStore,
+  type TesClient,
+} from "../../../src/client/index.ts";
 import { NOW_S, type TestRegistry } from "./registry.ts";
 
 export const URL_OF_TEST = "https://tes.test";
@@ -69,5 +75,8 @@ export async function changed(
     else headers.set(name, value);
   }
   const text = await answer.text();
-  return new Response(change.body === undefined ? text : change.body(text), { status: change.status ?? answer.status, headers });
+  return new Response(change.body === undefined ? text : change.body(text), {
+    status: change.status ?? answer.status,
+    headers,
+  });
 }

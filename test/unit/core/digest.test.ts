@@ -7,8 +7,7 @@ import { contentDigest, verifyContentDigest } from "../../../src/core/digest.ts"
 const content = utf8('{"hello": "world"}');
 /** RFC 9530 appendix B shows these for this content. */
 const SHA_256 = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
-const SHA_512 =
-  "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
+const SHA_512 = "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
 
 const refusal = (header: string): unknown => {
   try {

@@ -11,8 +11,8 @@ import {
   importEd25519Public,
   importEd25519Seed,
   isPublicKeyText,
-  parseMasterKey,
   PURPOSES,
+  parseMasterKey,
   symmetricKid,
 } from "../../../src/core/keys.ts";
 import { Secret } from "../../../src/core/secret.ts";

@@ -74,7 +74,11 @@ describe("Wycheproof", () => {
   test("HMAC-SHA-256", async () => {
     interface Group {
       readonly tagSize: number;
-      readonly tests: readonly (WycheproofTest & { readonly key: string; readonly msg: string; readonly tag: string })[];
+      readonly tests: readonly (WycheproofTest & {
+        readonly key: string;
+        readonly msg: string;
+        readonly tag: string;
+      })[];
     }
     await wycheproof<Group>("hmac_sha256_test.json", async ({ key, msg, tag }, { tagSize }) => {
       return (await hmac(fromHex(key)!, fromHex(msg)!)).slice(0, tagSize / 4) === tag;

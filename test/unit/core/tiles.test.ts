@@ -272,7 +272,8 @@ describe("a tree from damaged storage is refused", () => {
   const readSealed = () => new Uint8Array(SEALED_TILE_BYTES);
 
   it("when entries are missing, too many, or cut", () => {
-    const open = (size: number, openEntries: Bytes[][]) => refusalOf(() => createTileTree({ size, openEntries, readSealed }));
+    const open = (size: number, openEntries: Bytes[][]) =>
+      refusalOf(() => createTileTree({ size, openEntries, readSealed }));
     expect(open(2, [[entry]])).toBe("internal");
     expect(open(1, [])).toBe("internal");
     expect(open(1, [[entry, entry]])).toBe("internal");
@@ -293,7 +294,14 @@ describe("a tree from damaged storage is refused", () => {
   it("and a node that is not complete is never given out", () => {
     const tree = createTileTree({ size: 3, openEntries: [[entry, entry, entry]], readSealed });
     expect(tree.node(1, 0).length).toBe(32);
-    for (const [level, index] of [[0, 3], [1, 1], [2, 0], [8, 0], [60, 0], [0, Number.NaN]] as const) {
+    for (const [level, index] of [
+      [0, 3],
+      [1, 1],
+      [2, 0],
+      [8, 0],
+      [60, 0],
+      [0, Number.NaN],
+    ] as const) {
       expect(refusalOf(() => tree.node(level, index))).toBe("internal");
     }
     expect(refusalOf(() => tree.stage(entry.slice(1)))).toBe("internal");

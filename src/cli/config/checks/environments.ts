@@ -43,13 +43,17 @@ function isOnlyNestedMigrations(field: string, node: ObjectNode | unknown): bool
 function namesIn(field: string, node: Parameters<typeof nodeAt>[0]): string[] {
   if (field === "vars" || field === "define") return [...(asObject(node)?.entries.keys() ?? [])];
   if (field !== "durable_objects") return [];
-  return (asArray(nodeAt(node, "bindings"))?.items ?? []).flatMap((item) => asString(entryOf(item, "name")?.node) ?? []);
+  return (asArray(nodeAt(node, "bindings"))?.items ?? []).flatMap(
+    (item) => asString(entryOf(item, "name")?.node) ?? [],
+  );
 }
 
 function checkEnvName(context: AuditContext, worker: Worker, top: Worker): void {
   const env = worker.env!;
   if (env === "") {
-    context.report("env-name-invalid", worker.place, "An environment with an empty name can never be targeted.", { env });
+    context.report("env-name-invalid", worker.place, "An environment with an empty name can never be targeted.", {
+      env,
+    });
   } else if (!/^[a-z0-9-_]+$/.test(env) && entryOf(worker.own, "name") === undefined && top.name !== undefined) {
     const message = `env.${env} deploys to a Worker called ${quote(worker.name ?? env)}, which is no valid name.`;
     context.report("env-name-invalid", worker.place, message, { env });

@@ -35,17 +35,24 @@ function reportSchemaFault(context: AuditContext, fault: SchemaFault): void {
   if (path[0] === "durable_objects" && path[1] === "migrations") return;
   if (path[0] === "migrations" && fault.kind === "unknown" && path.length === 3) return;
   if (path[0] === "migrations" && fault.kind === "missing" && path.length === 3) return;
-  if (path[0] === "migrations" && path.length === 1 && nodeAt(ownerOf(context, env), "migrations")?.kind === "object") return;
+  if (path[0] === "migrations" && path.length === 1 && nodeAt(ownerOf(context, env), "migrations")?.kind === "object")
+    return;
   const last = String(fault.path.at(-1));
   if (fault.kind === "unknown" && path.length === 1 && Object.hasOwn(REMOVED, last)) {
     context.report("removed-field", fault.span, `${field} is gone from wrangler.`, { env, remedy: REMOVED[last]! });
   } else if (fault.kind === "unknown" && path[0] === "exports") {
-    context.report("invalid-value", fault.span, `${field} is not allowed here.`, { env, remedy: "Remove it, or change state." });
+    context.report("invalid-value", fault.span, `${field} is not allowed here.`, {
+      env,
+      remedy: "Remove it, or change state.",
+    });
   } else if (fault.kind === "unknown") {
     const guess = fault.suggestion;
     const remedy = guess === undefined ? "Remove it, or correct its name." : `Write ${quote(guess)}.`;
     const hint = guess === undefined ? "" : ` Did you mean ${quote(guess)}?`;
-    context.report("unknown-field", fault.span, `wrangler knows no field ${field} and ignores it.${hint}`, { env, remedy });
+    context.report("unknown-field", fault.span, `wrangler knows no field ${field} and ignores it.${hint}`, {
+      env,
+      remedy,
+    });
   } else {
     const remedy = fault.suggestion === undefined ? {} : { remedy: `Write ${quote(fault.suggestion)}.` };
     context.report("invalid-value", fault.span, `${field} must be ${fault.expected}.`, { env, ...remedy });
@@ -81,7 +88,9 @@ function checkDeployFields(context: AuditContext): void {
 }
 
 function hasAssets(worker: Worker): boolean {
-  return nodeAt(inherited(worker, "assets")?.node, "directory") !== undefined || entryOf(worker.top, "site") !== undefined;
+  return (
+    nodeAt(inherited(worker, "assets")?.node, "directory") !== undefined || entryOf(worker.top, "site") !== undefined
+  );
 }
 
 function checkNames(context: AuditContext, worker: Worker): void {
@@ -94,7 +103,9 @@ function checkNames(context: AuditContext, worker: Worker): void {
   const date = entryOf(worker.own, "compatibility_date");
   const written = asString(date?.node);
   if (date !== undefined && written !== undefined && !isDate(written)) {
-    context.report("compatibility-date-invalid", date.node, `compatibility_date of ${shownEnv(env)} is not a date.`, { env });
+    context.report("compatibility-date-invalid", date.node, `compatibility_date of ${shownEnv(env)} is not a date.`, {
+      env,
+    });
   }
 }
 

@@ -27,7 +27,9 @@ export function checkLifecycle(context: AuditContext, exported: ExportedClasses)
     const missed = missedMigrations(nested, effective);
     reportNested(context, worker, nested, missed);
     if (own?.node.kind === "object") {
-      context.report("migrations-not-array", own.span, "migrations is one table; wrangler takes a list.", { env: worker.env });
+      context.report("migrations-not-array", own.span, "migrations is one table; wrangler takes a list.", {
+        env: worker.env,
+      });
     }
     const items = [...effective, ...missed];
     const replay = replayMigrations(items);
@@ -49,12 +51,22 @@ function missedMigrations(nested: Entry | undefined, effective: readonly ConfigN
   return migrationItems(nested?.node).filter((item) => !effective.some((other) => equalNodes(item, other)));
 }
 
-function reportNested(context: AuditContext, worker: Worker, nested: Entry | undefined, missed: readonly ConfigNode[]): void {
+function reportNested(
+  context: AuditContext,
+  worker: Worker,
+  nested: Entry | undefined,
+  missed: readonly ConfigNode[],
+): void {
   if (nested === undefined) return;
   const { env } = worker;
   const place = nested.span;
   if (missed.length === 0 && inherited(worker, "migrations") !== undefined) {
-    context.report("migrations-nested-duplicate", place, "durable_objects.migrations repeats migrations that are in place.", { env });
+    context.report(
+      "migrations-nested-duplicate",
+      place,
+      "durable_objects.migrations repeats migrations that are in place.",
+      { env },
+    );
     return;
   }
   const path = env === null ? "[[migrations]]" : `[[env.${env}.migrations]]`;
@@ -69,9 +81,14 @@ function reportNested(context: AuditContext, worker: Worker, nested: Entry | und
 function reportBoth(context: AuditContext, worker: Worker, first: Entry): void {
   const ownExports = entryOf(worker.own, "exports");
   const place = ownExports?.span ?? entryOf(worker.own, "migrations")?.span ?? first.span;
-  context.report("exports-and-migrations", place, "migrations and Durable Object exports are both declared for one Worker.", {
-    env: worker.env,
-  });
+  context.report(
+    "exports-and-migrations",
+    place,
+    "migrations and Durable Object exports are both declared for one Worker.",
+    {
+      env: worker.env,
+    },
+  );
 }
 
 function checkMigrations(
@@ -85,11 +102,16 @@ function checkMigrations(
   const { env } = worker;
   if (!any && bindings.length > 0) {
     const names = [...new Set(bindings.map((binding) => binding.className))];
-    context.report("lifecycle-missing", bindings[0]!.place, `${names.map(quote).join(", ")} bound, with no migration at all.`, {
-      env,
-      className: names[0]!,
-      remedy: `Add [[migrations]] with new_sqlite_classes = [${names.map(quote).join(", ")}]: tes config fix.`,
-    });
+    context.report(
+      "lifecycle-missing",
+      bindings[0]!.place,
+      `${names.map(quote).join(", ")} bound, with no migration at all.`,
+      {
+        env,
+        className: names[0]!,
+        remedy: `Add [[migrations]] with new_sqlite_classes = [${names.map(quote).join(", ")}]: tes config fix.`,
+      },
+    );
   }
   const live = [...replay.live.keys()];
   const uncertain = new Set<string>();
@@ -98,10 +120,17 @@ function checkMigrations(
     if (replay.live.has(className) || replay.mentioned.has(className)) continue;
     const moved = replay.renamed.get(className);
     if (replay.deleted.has(className)) {
-      context.report("class-deleted-bound", place, `${quote(className)} is deleted by a migration and still bound.`, { env, className });
+      context.report("class-deleted-bound", place, `${quote(className)} is deleted by a migration and still bound.`, {
+        env,
+        className,
+      });
     } else if (moved !== undefined) {
       const remedy = `Bind ${quote(moved)} instead.`;
-      context.report("class-renamed-bound", place, `${quote(className)} was renamed to ${quote(moved)}.`, { env, className, remedy });
+      context.report("class-renamed-bound", place, `${quote(className)} was renamed to ${quote(moved)}.`, {
+        env,
+        className,
+        remedy,
+      });
     } else {
       const guess = closest(className, live);
       reportUncovered(context, binding, guess, "No migration creates", env);
@@ -130,7 +159,11 @@ function checkExports(
     if (asString(entryOf(entry.node, "state")?.node) !== "renamed" || target === undefined) continue;
     if (liveNames.includes(target)) continue;
     const place = entryOf(entry.node, "renamed_to")!.node;
-    context.report("exports-target-missing", place, `${quote(entry.key)} is renamed to ${quote(target)}, which exports does not declare live.`);
+    context.report(
+      "exports-target-missing",
+      place,
+      `${quote(entry.key)} is renamed to ${quote(target)}, which exports does not declare live.`,
+    );
   }
   const uncertain = new Set<string>();
   for (const binding of ownBindings(worker)) {
@@ -140,10 +173,19 @@ function checkExports(
     const state = asString(entryOf(entry?.node, "state")?.node);
     const target = asString(entryOf(entry?.node, "renamed_to")?.node);
     if (state === "deleted") {
-      context.report("class-deleted-bound", place, `exports declares ${quote(className)} deleted, and it is still bound.`, { env, className });
+      context.report(
+        "class-deleted-bound",
+        place,
+        `exports declares ${quote(className)} deleted, and it is still bound.`,
+        { env, className },
+      );
     } else if (state === "renamed" && target !== undefined) {
       const remedy = `Bind ${quote(target)} instead.`;
-      context.report("class-renamed-bound", place, `exports renames ${quote(className)} to ${quote(target)}.`, { env, className, remedy });
+      context.report("class-renamed-bound", place, `exports renames ${quote(className)} to ${quote(target)}.`, {
+        env,
+        className,
+        remedy,
+      });
     } else if (state === "transferred") {
       context.report("class-renamed-bound", place, `exports transfers ${quote(className)} to another Worker.`, {
         env,

@@ -17,7 +17,18 @@ const TOKENS: readonly (readonly [string, RegExp])[] = [
   ["a Stripe key", /\b[rs]k_live_\w{16,}/],
 ];
 /** Words of a name that say its value is a digest or public, which 64 hexadecimal characters often are. */
-const PUBLIC_WORDS = new Set(["sha", "sha256", "sha512", "hash", "digest", "checksum", "fingerprint", "thumbprint", "public", "pubkey"]);
+const PUBLIC_WORDS = new Set([
+  "sha",
+  "sha256",
+  "sha512",
+  "hash",
+  "digest",
+  "checksum",
+  "fingerprint",
+  "thumbprint",
+  "public",
+  "pubkey",
+]);
 
 export function checkSecrets(context: AuditContext, gitIgnored: boolean | undefined): void {
   const places: Span[] = [];
@@ -86,7 +97,10 @@ function secretKind(text: string, isPublic: boolean, anywhere = false): string |
 }
 
 function isPublicName(name: string): boolean {
-  const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/);
+  const words = name
+    .replace(/([a-z])([A-Z])/g, "$1 $2")
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
   return words.some((word) => PUBLIC_WORDS.has(word));
 }
 
