@@ -37,7 +37,8 @@ const OWNERS: Readonly<Record<string, string>> = {
   "cli/local/kv-worker.ts": "cli",
 };
 
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/g;
+/** `from "x"` and `import "x"` at the start of a statement or after a closing brace or name, and `import("x")`. */
+const IMPORT = /(?:^(?:import|export)\b[^"';]*?\bfrom\s*|^import\s*|\bimport\(\s*)"([^"\n]+)"/gm;
 const SYSTEM = /(?<![\w.])(?:Bun|process)\.(?!\s)/;
 
 export interface Breach {
