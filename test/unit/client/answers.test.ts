@@ -16,7 +16,9 @@ beforeAll(async () => {
   other = await makeRegistry("answers", "other");
 });
 
-const good = (): Say => ({ body: { size: registry.statements.length, entity: entityView("1.2.3") } });
+const good = (): Say => ({
+  body: { registry: "default", size: registry.statements.length, entity: entityView("1.2.3") },
+});
 
 /** Asks for an entity, and gives what came back. */
 async function ask(respond: (request: Request) => Promise<Response>) {
@@ -148,7 +150,9 @@ describe("refused", () => {
       "signed, about another entity",
       "answer_malformed",
       (request) =>
-        registry.answer(request, { body: { size: 1, entity: { ...entityView("1.0.0"), entity: "global:old" } } }),
+        registry.answer(request, {
+          body: { registry: "default", size: 1, entity: { ...entityView("1.0.0"), entity: "global:old" } },
+        }),
     ],
     [
       "signed, of another type",

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseJson } from "../../../src/core/json.ts";
 import { compareSemver, parseSemver, SCOPES } from "../../../src/core/semver.ts";
+import type { EntityFile } from "../../../src/protocol/files.ts";
 import { EVERY_ENTITY } from "../../../src/protocol/ids.ts";
 import { parseStatement, statementBytes } from "../../../src/protocol/statements.ts";
 import type { Command } from "../../../src/registry/decide.ts";
@@ -35,7 +36,7 @@ const declare: fc.Arbitrary<Command> = fc.record(
     entity: id,
     strategy,
     parent,
-    files: fc.constant([{ path: "package.json" }]),
+    files: fc.constant<EntityFile[]>([{ path: "package.json" }]),
   },
   { requiredKeys: ["kind", "entity"] },
 );
