@@ -155,21 +155,16 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
   }
 
   async #signed(open: Open, ask: Ask): Promise<Answer> {
-    const leave = ask.method === "POST" ? open.writer.enter() : undefined;
+    const now = Date.now();
+    let saying: Saying;
     try {
-      const now = Date.now();
-      let saying: Saying;
-      try {
-        checkHeaders(ask);
-        saying = await this.#route(open, ask, now);
-      } catch (thrown) {
-        saying = this.#refuse(thrown);
-      }
-      const keys = await this.#getSigningKey(open.ledger.rows.registry()?.keys, false);
-      return await signResponse(ask, saying, keys, this.#registry, open.ledger.size, now, nonceOf(ask));
-    } finally {
-      leave?.();
+      checkHeaders(ask);
+      saying = await this.#route(open, ask, now);
+    } catch (thrown) {
+      saying = this.#refuse(thrown);
     }
+    const keys = await this.#getSigningKey(open.ledger.rows.registry()?.keys, false);
+    return await signResponse(ask, saying, keys, this.#registry, open.ledger.size, now, nonceOf(ask));
   }
 
   /** What was thrown as one of ours; what nobody foresaw goes to the Worker's log, never to the caller. */
