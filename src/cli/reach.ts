@@ -9,7 +9,7 @@ import { TesError } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
 import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
 import { type Checkout, findCheckout } from "./checkout.ts";
-import { dataPaths } from "./local/data.ts";
+import { type DataPaths, dataPaths } from "./local/data.ts";
 import { readLock } from "./local/lock.ts";
 import { type CommandIo, printNote } from "./output.ts";
 import { filePins } from "./pins.ts";
@@ -42,62 +42,84 @@ export function withReach(command: Command): Command {
     .addOption(new Option("--file <path>", "registry file (default: the nearest tes.registry.json)"));
 }
 
-/** An authority within reach. Nothing has been asked yet. */
-export interface Reached {
-  readonly client: TesClient;
-  readonly url: string;
+/** Where the authority is and what is remembered of it. Nothing has been asked yet. */
+export interface Located {
+  /** Null for the authority of a data directory that does not run. */
+  readonly url: string | null;
+  /** Whether it is this machine's own, found by its data directory. */
+  readonly local: boolean;
   readonly registry: string;
   readonly store: PinStore;
   readonly pinKey: string;
   readonly checkout: Checkout | null;
+  readonly paths: DataPaths;
+}
+
+/** An authority within reach. */
+export interface Reached extends Located {
+  readonly client: TesClient;
+  readonly url: string;
 }
 
 /**
- * Finds the authority, the token and the pins that the options, the environment, the checkout and the data directory
- * lead to, in this order.
+ * Finds the authority and the pins that the options, the environment, the checkout and the data directory lead to, in
+ * this order.
  *
- * @throws {TesError} `authority_unreachable` when nothing says where it is; what reading a token throws
+ * @throws {TesError} what reading the registry file throws
  */
-export async function reach(io: CommandIo, options: ReachOptions): Promise<Reached> {
+export async function locate(io: CommandIo, options: ReachOptions): Promise<Located> {
   const checkout = await findCheckout(io.cwd, options.file);
   const registry = options.registry ?? checkout?.file.registry ?? DEFAULT_REGISTRY;
   const named = options.url ?? io.env.TES_URL ?? checkout?.file.authority?.url;
   const paths = dataPaths(resolve(io.cwd, options.data));
-  const local = named === undefined ? await localUrl(paths) : null;
-  const url = named ?? local;
-  if (url === null || url === undefined) {
+  const local = named === undefined;
+  const pinned = options.pins ?? io.env.TES_PINS;
+  const store = filePins(pinned === undefined ? (local ? paths.pins : userPins(io)) : resolve(io.cwd, pinned));
+  // A free port changes from start to start: the directory, not the URL, is what names an authority of this machine.
+  const pinKey = local ? `data:/${registry}` : `${new URL(named).origin}/${registry}`;
+  return { url: named ?? (await runningUrl(paths)), local, registry, store, pinKey, checkout, paths };
+}
+
+/**
+ * The same, with a client that speaks to it.
+ *
+ * @throws {TesError} `authority_unreachable` when nothing says where it is; what reading a token throws
+ */
+export async function reach(io: CommandIo, options: ReachOptions): Promise<Reached> {
+  const located = await locate(io, options);
+  const { url, local, registry, store, pinKey, paths, checkout } = located;
+  if (url === null) {
     throw new TesError("authority_unreachable", {
       detail: `No URL is given (--url, $TES_URL, tes.registry.json), and no authority runs on ${paths.root}.`,
     });
   }
-  const pinned = options.pins ?? io.env.TES_PINS;
-  const store = filePins(pinned === undefined ? (local === null ? userPins(io) : paths.pins) : resolve(io.cwd, pinned));
-  const token = await findToken(io, options, local === null ? null : paths.adminToken);
-  // A free port changes from start to start: the directory, not the URL, is what names an authority of this machine.
-  const pinKey = local === null ? `${new URL(url).origin}/${registry}` : `data:/${registry}`;
   const client = createClient({
     url,
     registry,
     store,
     pinKey,
-    genesis: options.genesis ?? io.env.TES_PIN ?? (local === null ? checkout?.file.authority?.genesis : undefined),
+    genesis: options.genesis ?? io.env.TES_PIN ?? (local ? undefined : checkout?.file.authority?.genesis),
     // Who can write to the data directory is the operator already.
-    trustFirst: options.trustFirst === true || local !== null,
+    trustFirst: options.trustFirst === true || local,
     onFirstTrust: (genesis) => {
-      if (local === null) printNote(io, `trusted on first use, compare it with what its operator publishes: ${genesis}`);
+      if (!local) printNote(io, `trusted on first use, compare it with what its operator publishes: ${genesis}`);
     },
-    token,
+    token: await findToken(io, options, local ? paths.adminToken : null),
     now: io.now,
   });
-  return { client, url, registry, store, pinKey, checkout };
+  return { ...located, url, client };
 }
 
-async function localUrl(paths: ReturnType<typeof dataPaths>): Promise<string | null> {
+async function runningUrl(paths: DataPaths): Promise<string | null> {
   const lock = await readLock(paths);
   return lock?.running === true ? (lock.record.url ?? null) : null;
 }
 
-async function findToken(io: CommandIo, options: ReachOptions, own: string | null): Promise<Secret<string> | undefined> {
+async function findToken(
+  io: CommandIo,
+  options: ReachOptions,
+  own: string | null,
+): Promise<Secret<string> | undefined> {
   if (options.tokenFile !== undefined) return readTokenFile(resolve(io.cwd, options.tokenFile));
   const text = io.env.TES_TOKEN;
   if (text !== undefined && text !== "") return checkedToken(text, "$TES_TOKEN");
