@@ -45,7 +45,10 @@ export function bumpCommand(io: CommandIo): Command {
     .addHelpText("after", "\nExample:\n  $ tes bump component:dashboard minor --receipt bump.json")
     .action(async (entity: string | undefined, scope: Scope | undefined, flags: BumpFlags) => {
       const reached = await reach(io, flags);
-      if (flags.finish !== undefined) return finish(io, reached, flags.finish, flags);
+      if (flags.finish !== undefined) {
+        await finish(io, reached, flags.finish, flags);
+        return;
+      }
       if (entity === undefined || scope === undefined) {
         throw new TesError("usage", { detail: "Name an entity and a scope: tes bump global:main minor." });
       }
@@ -57,7 +60,7 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   const { client } = reached;
   const [plan, views] = await Promise.all([client.bump({ ...asked, dryRun: true }), viewsOf(reached)]);
   // What is wrong with a file shows now, while no version is taken yet.
-  const draft = await planFiles(io, reached, plan.changes, views, flags.files);
+  const draft = await planFiles(reached, plan.changes, views, flags.files);
   if (!io.json) io.stdout(renderPlan(io, plan.changes, draft));
   for (const warning of draft.warnings) printNote(io, warning);
   if (flags.dryRun === true) {
@@ -74,7 +77,7 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   if (flags.receipt !== undefined) await keepReceipt(resolve(io.cwd, flags.receipt), receipt.receipt);
   const { seq } = receipt.statement;
   const same = JSON.stringify(result.changes) === JSON.stringify(plan.changes);
-  const files = same ? draft : await planFiles(io, reached, result.changes, views, flags.files);
+  const files = same ? draft : await planFiles(reached, result.changes, views, flags.files);
   const written = await applyEdits(files.edits, { finish: finishCommand(seq, flags) });
   report(io, result, seq, receipt.checkpoint.size, written, same);
 }
@@ -100,7 +103,7 @@ async function finish(io: CommandIo, reached: Reached, seq: number, flags: BumpF
   if (statement.type !== "version.bumped") {
     throw new TesError("usage", { detail: `Statement ${seq} is no bump, but ${statement.type}.` });
   }
-  const plan = await planFiles(io, reached, statement.changes, await viewsOf(reached), true);
+  const plan = await planFiles(reached, statement.changes, await viewsOf(reached), true);
   if (!io.json) io.stdout(renderPlan(io, statement.changes, plan));
   const written = flags.dryRun === true ? [] : await applyEdits(plan.edits, { finish: finishCommand(seq, flags) });
   if (io.json) printJson(io, { seq, changes: statement.changes, files: written });
@@ -112,7 +115,6 @@ async function viewsOf({ client }: Reached): Promise<ReadonlyMap<string, EntityV
 }
 
 async function planFiles(
-  io: CommandIo,
   { checkout }: Reached,
   changes: readonly Change[],
   views: ReadonlyMap<string, EntityView>,
