@@ -26,6 +26,8 @@ interface BumpFlags extends ReachOptions {
   readonly receipt?: string;
 }
 
+const NO_FILES: FilePlan = { edits: [], warnings: [], notes: [] };
+
 export function bumpCommand(io: CommandIo): Command {
   return withReach(new Command("bump"))
     .description(
@@ -62,7 +64,7 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   // What is wrong with a file shows now, while no version is taken yet.
   const draft = await planFiles(reached, plan.changes, views, flags.files);
   if (!io.json) io.stdout(renderPlan(io, plan.changes, draft));
-  for (const warning of draft.warnings) printNote(io, warning);
+  for (const text of [...draft.warnings, ...draft.notes]) printNote(io, text);
   if (flags.dryRun === true) {
     if (io.json) printJson(io, { ...plan, files: draft.edits.map(({ path }) => path) });
     return;
@@ -121,7 +123,7 @@ async function planFiles(
   wanted: boolean,
 ): Promise<FilePlan> {
   const carried = changes.map(({ entity, from, to }) => ({ entity, from, to, files: views.get(entity)?.files ?? [] }));
-  if (!wanted || carried.every(({ files }) => files.length === 0)) return { edits: [], warnings: [] };
+  if (!wanted || carried.every(({ files }) => files.length === 0)) return NO_FILES;
   if (checkout === null) {
     throw new TesError("usage", {
       detail:
@@ -157,7 +159,7 @@ function report(
   }
   if (!asPlanned) {
     printNote(io, "somebody else bumped in between, so these are the versions that were taken:");
-    io.stdout(renderPlan(io, changes, { edits: [], warnings: [] }));
+    io.stdout(renderPlan(io, changes, NO_FILES));
   }
   const files = written.length === 1 ? "1 file written" : `${written.length} files written`;
   io.stdout(`${paint(io).green("proved")} statement ${seq} under a checkpoint of size ${size}, ${files}\n`);
