@@ -26,7 +26,17 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   dashboard: { imports: ["client", "protocol"], packages: ["lit", "lit/"] },
   cli: {
     imports: ["client", "registry", "protocol", "core"],
-    packages: ["node:", "commander", "@clack/prompts", "picocolors", "jose", "jsonc-parser", "toml-eslint-parser"],
+    packages: [
+      "node:",
+      "commander",
+      "@clack/prompts",
+      "picocolors",
+      "jose",
+      "jsonc-parser",
+      "toml-eslint-parser",
+      "conventional-commits-parser",
+      "picomatch",
+    ],
     system: true,
   },
 };
