@@ -12,9 +12,29 @@ interface CommandEntry {
 
 /** Every command, in the order the help shows. Adding one is one line here and one module under commands/. */
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  start: {
+    summary: "the main job once, step by step, then serve",
+    load: async (io) => (await import("./commands/start.ts")).startCommand(io),
+  },
   serve: {
     summary: "run an authority on this machine",
     load: async (io) => (await import("./commands/serve.ts")).serveCommand(io),
+  },
+  init: {
+    summary: "open a registry: keys, genesis, token, registry file",
+    load: async (io) => (await import("./commands/init.ts")).initCommand(io),
+  },
+  entity: {
+    summary: "list, show and declare what is versioned",
+    load: async (io) => (await import("./commands/entity.ts")).entityCommand(io),
+  },
+  bump: {
+    summary: "take the next version and write it into files",
+    load: async (io) => (await import("./commands/bump.ts")).bumpCommand(io),
+  },
+  verify: {
+    summary: "check the authority, or a receipt",
+    load: async (io) => (await import("./commands/verify.ts")).verifyCommand(io),
   },
   token: {
     summary: "mint and inspect tokens, offline",

@@ -13,6 +13,8 @@ export interface CommandIo {
   readonly color: boolean;
   /** Whether `--json` was given: stdout then carries JSON only. */
   readonly json: boolean;
+  /** Whether stdout is a terminal, where others may read along and scroll back. */
+  readonly terminal: boolean;
   /** Whether somebody can be asked: both ends are terminals and this is not CI. */
   readonly interactive: boolean;
   readonly cwd: string;
@@ -41,6 +43,7 @@ export function processIo(argv: readonly string[]): CommandIo {
     stderr: (text) => void process.stderr.write(text),
     color: wantsColor(env, process.stdout.isTTY === true),
     json: options.includes("--json"),
+    terminal: process.stdout.isTTY === true,
     interactive: process.stdin.isTTY === true && process.stdout.isTTY === true && !env.CI,
     cwd: process.cwd(),
     env,

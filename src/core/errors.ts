@@ -258,6 +258,18 @@ export const ERRORS = {
     "A file could not be written.",
     "Check permissions and free space, then run what the message says.",
   ),
+  git_dirty: row(
+    409,
+    "Files that would be committed have changes of their own, or git does not track them.",
+    "Commit or stash them first, or leave the git options out.",
+  ),
+  git_failed: row(
+    500,
+    "git did not do what was asked.",
+    "Read what git says, put it right, and run what the message says.",
+  ),
+  git_state: row(409, "The checkout is in a state in which this cannot be done.", "The detail says what to do first."),
+  git_unknown: row(404, "This is not inside a git checkout.", "Run it inside one, or leave the git options out."),
   install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
   internal: row(
     500,
@@ -276,6 +288,7 @@ export const ERRORS = {
     "Free space; then retry with the same Idempotency-Key.",
     1011,
   ),
+  tag_exists: row(409, "The git tag exists already.", "Choose another name, or delete the tag if it was a mistake."),
   usage: row(400, "The command line is not understood.", "Run it with --help.", 1008, 2),
 } as const satisfies Record<string, ErrorRow>;
 

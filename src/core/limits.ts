@@ -66,3 +66,13 @@ export const DEFAULT_PAGE = 50;
 export const MAX_FLOOR = 1_000;
 /** One page of an export: as much as an import takes in one request. */
 export const MAX_EXPORT_PAGE_BYTES = 524_288;
+/** One `wrangler deploy --dry-run`: it takes about a second, and longer where the project has a build of its own. */
+export const MAX_DRY_RUN_MS = 120_000;
+/** What is kept of its output: a page of warnings is a few kilobytes. */
+export const MAX_DRY_RUN_OUTPUT_CHARS = 1_048_576;
+/** What is read of one git command's output: names and messages of some hundred thousand commits. */
+export const MAX_GIT_OUTPUT_BYTES = 67_108_864;
+/** How long a git command that only reads may take. One that runs a publisher's hooks is not limited. */
+export const GIT_READ_TIMEOUT_MS = 60_000;
+/** A commit message, as far as it is read for what it changes: longer ones are logs that somebody pasted. */
+export const MAX_COMMIT_MESSAGE_CHARS = 65_536;

@@ -97,7 +97,7 @@ const DERIVED: Readonly<Record<string, (request: HttpRequestParts, params: Param
   "@scheme": (request) => schemeOf(request),
   "@request-target": ({ path, query }) => (path || "/") + query,
   "@target-uri": (request) =>
-    `${schemeOf(request)}://${request.authority.toLowerCase()}${request.path}${request.query}`,
+    `${schemeOf(request)}://${request.authority.toLowerCase()}${request.path || "/"}${request.query}`,
 };
 
 function schemeOf({ scheme }: HttpRequestParts): string {

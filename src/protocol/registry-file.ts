@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { type ErrorCode, TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_ENTITIES } from "../core/limits.ts";
-import { Entity, Labels, Registry, Strategy, Version } from "./fields.ts";
+import { Entity, HexHash, Labels, Registry, Strategy, Version } from "./fields.ts";
 import { EntityFiles } from "./files.ts";
 import { parseWith } from "./parse.ts";
 import { DEFAULT_REGISTRY } from "./paths.ts";
@@ -22,12 +22,24 @@ const FileEntity = v.strictObject({
 
 const RegistryFile = v.strictObject({
   registry: v.exactOptional(Registry, DEFAULT_REGISTRY),
+  authority: v.exactOptional(
+    v.strictObject({
+      url: v.pipe(
+        v.string(),
+        v.regex(/^https?:\/\/[^/?#@\s]{1,255}$/, "http:// or https:// and a host, nothing behind it"),
+      ),
+      genesis: v.exactOptional(HexHash),
+    }),
+  ),
   entities: v.pipe(v.array(FileEntity), v.maxLength(MAX_ENTITIES, `at most ${MAX_ENTITIES} entities`)),
 });
 
 /** One entity of the file. `version` is where it starts; once declared, only bumps move it. */
 export type RegistryFileEntity = v.InferOutput<typeof FileEntity>;
-/** The file. `registry` is `default` unless named. */
+/**
+ * The file. `registry` is `default` unless named. `authority` says where it is kept and which genesis it has, so that
+ * whoever has the checkout has the pin.
+ */
 export type RegistryFile = v.InferOutput<typeof RegistryFile>;
 
 /**

@@ -76,9 +76,10 @@ export async function askOf(request: Request, url: URL, authority: string): Prom
   for (const name of READ_HEADERS) {
     const value = request.headers.get(name);
     if (value === null) continue;
+    // Kept even when it is at fault: the answer that says so is signed over what was sent.
+    headers[name] = value;
     if (value.length > MAX_HEADER_BYTES) fault ??= { code: "headers_too_large", detail: `${name}.` };
     else if (SINGLE_HEADERS.has(name) && value.includes(",")) fault ??= { code: "header_repeated", detail: `${name}.` };
-    else headers[name] = value;
   }
   let body: Bytes | null = new Uint8Array(0);
   if (request.method !== "GET" && request.method !== "HEAD") {

@@ -1,10 +1,13 @@
 /** Bearer tokens: who asks, and what they may do. The format is in docs/formats.md, section Token. */
 
-import { errors, jwtVerify } from "jose";
+import { errors, jwtVerify, SignJWT } from "jose";
+import { toBase64Url } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_TOKEN_CHARS } from "../core/limits.ts";
-import { parseTokenClaims, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
+import type { TokenAnswer } from "../protocol/answers.ts";
+import type { TokenRequest } from "../protocol/requests.ts";
+import { parseTokenClaims, TOKEN_TYPE, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
 import type { SigningKeys } from "./signing-key.ts";
 
 /** Believed tokens kept in memory, so that a busy job is not verified anew on each request. */
@@ -46,7 +49,7 @@ async function verifyToken(token: string, keys: SigningKeys, registry: string, n
   try {
     const { payload, protectedHeader } = await jwtVerify(token, keys.token.key, {
       algorithms: ["HS256"],
-      typ: "tes-token+jwt",
+      typ: TOKEN_TYPE,
       audience: tokenAudience(registry),
       currentDate: new Date(now),
       requiredClaims: ["jti", "iat", "exp"],
@@ -60,4 +63,39 @@ async function verifyToken(token: string, keys: SigningKeys, registry: string, n
     if (thrown instanceof TesError && thrown.code === "token_expired") throw thrown;
     throw new TesError("token_invalid", { cause: thrown });
   }
+}
+
+/**
+ * Makes a token of this registry. Nothing of it is stored: whoever loses it asks for another.
+ *
+ * @param now milliseconds
+ * @throws TesError `invalid_field` when its scopes make it longer than a token may be
+ */
+export async function mintToken(
+  { scope, expiresIn, label }: TokenRequest,
+  keys: SigningKeys,
+  registry: string,
+  now: number,
+): Promise<TokenAnswer> {
+  const iat = Math.floor(now / 1000);
+  const exp = iat + expiresIn;
+  const jti = toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
+  const claims: TokenClaims = {
+    aud: tokenAudience(registry),
+    jti,
+    iat,
+    exp,
+    scope,
+    ...(label === undefined ? {} : { sub: label }),
+  };
+  const token = await new SignJWT(claims)
+    .setProtectedHeader({ alg: "HS256", typ: TOKEN_TYPE, kid: keys.token.kid })
+    .sign(keys.token.key);
+  if (token.length > MAX_TOKEN_CHARS) {
+    throw new TesError("invalid_field", {
+      field: "/scope",
+      detail: `The token would pass ${MAX_TOKEN_CHARS} characters.`,
+    });
+  }
+  return { token, jti, exp };
 }

@@ -9,10 +9,11 @@ import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import type { EntityView } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
-import { parseBumpRequest, parseDeclareRequest } from "../protocol/requests.ts";
+import { parseBumpRequest, parseDeclareRequest, parseTokenRequest } from "../protocol/requests.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import { declareCommands, planBump } from "../registry/decide.ts";
 import type { EntityRow } from "../registry/rows.ts";
+import { mintToken } from "./auth.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Saying, sayJson, TEXT_TYPE } from "./sign-response.ts";
 import type { SigningKeys } from "./signing-key.ts";
@@ -171,6 +172,18 @@ export const ROUTES: readonly Route[] = [
       const row = ledger.rows.entity(id);
       if (row === undefined) throw new TesError("entity_unknown", { detail: `There is no ${id}.` });
       return sayJson({ registry: ledger.registry, size: ledger.size, entity: viewOf(row) });
+    },
+  },
+  {
+    name: "tokens",
+    method: "POST",
+    path: "/tokens",
+    access: "token",
+    query: [],
+    summary: "A token for this registry: its scopes and life as asked. Writes no statement.",
+    run: async ({ claims, json, keys, ledger, now }) => {
+      authorise(claims, "admin");
+      return sayJson(await mintToken(parseTokenRequest(json), keys, ledger.registry, now));
     },
   },
   {

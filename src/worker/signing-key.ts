@@ -107,6 +107,9 @@ export async function loadSigningKey(
   }
   if (fallback && store.exists()) {
     for (const slot of SLOTS) {
+      // A key in the environment stands before the stored one of its slot: whoever set it meant it to be used, and is
+      // told when it is not the registry's. A rotation brings the new key in the other slot.
+      if (candidates.some((candidate) => candidate.source === "env" && candidate.slot === slot)) continue;
       const stored = store.signingKey(slot);
       if (stored === undefined) continue;
       candidates.push({ source: "storage", slot, master: parseMasterKey(stored.hex.reveal()) });

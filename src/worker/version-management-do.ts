@@ -9,15 +9,16 @@ import { type JsonValue, parseJson } from "../core/json.ts";
 import { ed25519Kid } from "../core/keys.ts";
 import { MAX_IDEMPOTENCY_KEY_CHARS, MAX_NONCE_CHARS, MIN_NONCE_CHARS } from "../core/limits.ts";
 import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
+import { canonicalPath } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
-import { allows } from "../protocol/tokens.ts";
+import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import { type Answer, type Ask, askOf } from "./ask.ts";
 import { createTokenVerifier, type TokenVerifier } from "./auth.ts";
 import { authorityOf } from "./authorities.ts";
 import type { VersionDOEnv } from "./env.ts";
-import { type Ledger, openLedger } from "./ledger.ts";
-import { findRoute, type Route } from "./routes.ts";
+import { type Ledger, openLedger, type Write } from "./ledger.ts";
+import { findRoute } from "./routes.ts";
 import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
 import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
 import { openStore, type Store } from "./store.ts";
@@ -95,7 +96,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
         }
         const keys = await this.#getSigningKey(undefined, true);
         const request: GenesisRequest = { visibility: "public", recovery: { x: TES_RECOVERY_KEY } };
-        return this.#begin(ledger, keys, request, "genesis", Date.now());
+        return this.#begin(ledger, keys, request, { by: "genesis", now: Date.now() });
       }
       const keys = await this.#getSigningKey(ledger.rows.registry()!.keys, false);
       return this.#serve(ledger, keys);
@@ -113,12 +114,18 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
   }
 
   /** Writes the first statement. */
-  #begin(ledger: Ledger, keys: SigningKeys, request: GenesisRequest, by: string, now: number): Open {
+  #begin(
+    ledger: Ledger,
+    keys: SigningKeys,
+    request: GenesisRequest,
+    { by, now, idempotency }: Omit<Write, "commands">,
+  ): Open {
     const base = this.env.TES_ORIGIN;
     const origin = request.origin ?? (base ? `${base}/${this.#registry}` : defaultOrigin(this.#registry));
     const recovery = { kid: ed25519Kid(request.recovery.x), x: request.recovery.x };
     const { visibility } = request;
-    ledger.append({ commands: [{ kind: "genesis", visibility, origin, keys: keys.record, recovery }], by, now });
+    const commands = [{ kind: "genesis", visibility, origin, keys: keys.record, recovery }] as const;
+    ledger.append({ commands, by, now, ...(idempotency === undefined ? {} : { idempotency }) });
     return this.#serve(ledger, keys);
   }
 
@@ -126,41 +133,38 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
   async #authoriseGenesis(ask: Ask): Promise<Answer> {
     const now = Date.now();
     try {
+      // All that can be refused is refused before the write: nothing that failed may have happened.
+      checkHeaders(ask);
+      if (ask.headers.authorization === undefined) throw new TesError("registry_unknown");
       const keys = await this.#getSigningKey(undefined, false);
       const claims = await createTokenVerifier(keys, this.#registry).verify(ask.headers.authorization, now);
       if (claims === undefined) throw new TesError("registry_unknown");
       if (!allows(claims, "admin")) throw new TesError("forbidden", { detail: "It needs the scope admin." });
+      queryOf(ask.query, []);
       const request = parseGenesisRequest(bodyOf(ask));
+      const idempotency = idempotencyOf(ask, claims, `/v1/${this.#registry}`);
       const ledger = openLedger(this.#store, this.#registry);
-      if (ledger.size > 0) throw new TesError("genesis_exists");
-      // No await from the check to the write: a second genesis finds the first.
-      const open = this.#begin(ledger, keys, request, claims.jti, now);
+      // No await from the check to the write: a second genesis finds the first, whose keys then sign the refusal.
+      if (ledger.size > 0) return await this.answer(ask, this.#registry);
+      const open = this.#begin(ledger, keys, request, { by: claims.jti, now, ...(idempotency && { idempotency }) });
       this.#opened = Promise.resolve(open);
-      const receipt = await open.writer.receipt(0);
-      const saying = sayJson({ genesis: ledger.rows.registry()!.genesis, receipt }, 201);
-      return await signResponse(ask, saying, keys, this.#registry, ledger.size, now, nonceOf(ask));
+      return await signResponse(ask, await sayGenesis(open), keys, this.#registry, ledger.size, now, nonceOf(ask));
     } catch (thrown) {
       return unsigned(sayProblem(this.#report(thrown)));
     }
   }
 
   async #signed(open: Open, ask: Ask): Promise<Answer> {
-    const leave = ask.method === "POST" ? open.writer.enter() : undefined;
+    const now = Date.now();
+    let saying: Saying;
     try {
-      const now = Date.now();
-      let saying: Saying;
-      let nonce: string | undefined;
-      try {
-        nonce = nonceOf(ask);
-        saying = await this.#route(open, ask, now);
-      } catch (thrown) {
-        saying = this.#refuse(thrown);
-      }
-      const keys = await this.#getSigningKey(open.ledger.rows.registry()?.keys, false);
-      return await signResponse(ask, saying, keys, this.#registry, open.ledger.size, now, nonce);
-    } finally {
-      leave?.();
+      checkHeaders(ask);
+      saying = await this.#route(open, ask, now);
+    } catch (thrown) {
+      saying = this.#refuse(thrown);
     }
+    const keys = await this.#getSigningKey(open.ledger.rows.registry()?.keys, false);
+    return await signResponse(ask, saying, keys, this.#registry, open.ledger.size, now, nonceOf(ask));
   }
 
   /** What was thrown as one of ours; what nobody foresaw goes to the Worker's log, never to the caller. */
@@ -180,15 +184,14 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
   }
 
   async #route(open: Open, ask: Ask, now: number): Promise<Saying> {
-    if (ask.fault !== null) throw new TesError(ask.fault.code, { detail: ask.fault.detail });
     const { ledger, writer, keys } = open;
     const base = `/v1/${this.#registry}`;
-    const below = ask.path === "/bump" && this.#registry === "default" ? "/bump" : ask.path.slice(base.length) || "/";
-    if (below === "/" && ask.method === "POST") throw new TesError("genesis_exists");
+    const path = canonicalPath(ask.path);
     // The registry's own path has no trailing slash: one resource, one name.
-    if (ask.path === `${base}/`) throw new TesError("route_unknown");
-    const { route, params } = findRoute(ask.method, below);
-    const query = queryOf(ask.query, route);
+    if (path !== base && (!path.startsWith(`${base}/`) || path === `${base}/`)) throw new TesError("route_unknown");
+    if (path === base && ask.method === "POST") return this.#genesisAgain(open, ask, now);
+    const { route, params } = findRoute(ask.method, path.slice(base.length) || "/");
+    const query = queryOf(ask.query, route.query);
     const claims = await open.tokens.verify(ask.headers.authorization, now);
     if (route.access === "read" && ledger.rows.registry()!.visibility === "private") {
       if (claims === undefined) throw new TesError("token_missing");
@@ -199,24 +202,50 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     }
     if (claims === undefined) throw new TesError("token_missing");
     const json = bodyOf(ask);
-    const key = ask.headers["idempotency-key"];
-    if (key !== undefined && !IDEMPOTENCY_KEY.test(key)) throw new TesError("idempotency_key_invalid");
-    const idempotency =
-      key === undefined
-        ? undefined
-        : {
-            key: sha256Hex(canonicalBytes([claims.jti, ask.method, `${base}${below}`, key])),
-            request: sha256Hex(ask.body),
-          };
+    const idempotency = idempotencyOf(ask, claims, path);
     return route.run({ ledger, writer, keys, params, query, claims, json, now, idempotency });
+  }
+
+  /** The request that made this registry, sent again, gets its receipt again; any other finds that there is one. */
+  async #genesisAgain(open: Open, ask: Ask, now: number): Promise<Saying> {
+    const claims = await open.tokens.verify(ask.headers.authorization, now);
+    const idempotency = claims && idempotencyOf(ask, claims, ask.path);
+    if (idempotency !== undefined && open.ledger.earlier(idempotency) !== undefined) return sayGenesis(open);
+    throw new TesError("genesis_exists");
   }
 }
 
-/** @throws TesError `nonce_invalid` */
+async function sayGenesis({ ledger, writer }: Open): Promise<Saying> {
+  const receipt = await writer.receipt(0);
+  return sayJson({ genesis: ledger.rows.registry()!.genesis, receipt }, 201);
+}
+
+/**
+ * What makes a retry of a write recognisable (docs/formats.md, Statement); undefined when it carries no key.
+ *
+ * @param path the canonical one, so that an alias is no second write
+ * @throws TesError `idempotency_key_invalid`
+ */
+function idempotencyOf(ask: Ask, claims: TokenClaims, path: string): Write["idempotency"] {
+  const key = ask.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (!IDEMPOTENCY_KEY.test(key)) throw new TesError("idempotency_key_invalid");
+  return {
+    key: sha256Hex(canonicalBytes([claims.jti, ask.method, path, key])),
+    request: sha256Hex(ask.body),
+  };
+}
+
+/** The nonce to sign under: an answer that refuses something else still carries it. */
 function nonceOf(ask: Ask): string | undefined {
   const nonce = ask.headers["tes-nonce"];
-  if (nonce !== undefined && !NONCE.test(nonce)) throw new TesError("nonce_invalid");
-  return nonce;
+  return nonce !== undefined && NONCE.test(nonce) ? nonce : undefined;
+}
+
+/** @throws TesError what the Worker found wrong; `nonce_invalid` */
+function checkHeaders(ask: Ask): void {
+  if (ask.fault !== null) throw new TesError(ask.fault.code, { detail: ask.fault.detail });
+  if (ask.headers["tes-nonce"] !== undefined && nonceOf(ask) === undefined) throw new TesError("nonce_invalid");
 }
 
 /** The body of a write: its type, its digest if one came, then its JSON. */
@@ -234,10 +263,11 @@ function bodyOf(ask: Ask): JsonValue {
 }
 
 /** @throws TesError `query_unknown` for a parameter that the route does not know, or one that comes twice */
-function queryOf(raw: string, route: Route): Record<string, string> {
+function queryOf(raw: string, known: readonly string[]): Record<string, string> {
   const query: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(raw)) {
-    if (!route.query.includes(name) || name in query) throw new TesError("query_unknown", { field: name.slice(0, 64) });
+    if (!known.includes(name) || Object.hasOwn(query, name))
+      throw new TesError("query_unknown", { field: name.slice(0, 64) });
     query[name] = value;
   }
   return query;

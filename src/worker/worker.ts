@@ -5,6 +5,7 @@
 
 import { Hono } from "hono";
 import { TesError } from "../core/errors.ts";
+import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type Answer, askOf } from "./ask.ts";
 import { authorityOf, parseAuthorities } from "./authorities.ts";
 import type { WorkerEnv } from "./env.ts";
@@ -54,7 +55,11 @@ app.use(async (context, next) => {
 
 app.get("/healthz", (context) => responseOf(unsigned(sayJson({ ok: true })), context.req.method));
 
-app.all("/bump", (context) => ask(context.req.raw, context.env, "default"));
+app.all("/bump", (context) => {
+  // The router decodes what it matches: `/%62ump` is another path, and a signature would speak of that one.
+  if (new URL(context.req.url).pathname !== pathOf.bumpAlias()) return context.notFound();
+  return ask(context.req.raw, context.env, DEFAULT_REGISTRY);
+});
 
 app.all("/v1/:registry/*", (context) => {
   const registry = /^\/v1\/([a-z0-9][a-z0-9-]{0,62})(?:\/|$)/.exec(new URL(context.req.url).pathname)?.[1];

@@ -1,7 +1,8 @@
 /**
  * The write path: enqueue, then **one turn without an await** takes all that waits and decides and stores each; one
  * checkpoint is signed for them all. A commit costs far more than the crypto, so commits group: before a turn the
- * drainer yields once, and only while more writers are on their way than are queued.
+ * drainer yields once, so that whoever is on the way through the Worker gets in. The object cannot count those: it hears
+ * of a request only when it is delivered. A lone writer's yield costs nothing that can be measured.
  */
 
 import { toBase64 } from "../core/bytes.ts";
@@ -19,8 +20,6 @@ interface Waiting {
 }
 
 export interface Writer {
-  /** Call when a write comes in and before its first await; call what it returns when it has been answered. */
-  enter(): () => void;
   /** Stores one request's statements; the receipts of what it, or an earlier try of it, wrote. */
   submit(write: Write): Promise<Receipt[]>;
   /** A receipt for a statement that is in the log. */
@@ -35,7 +34,6 @@ export function createWriter(
   sync: () => Promise<void>,
 ): Writer {
   const queue: Waiting[] = [];
-  let inFlight = 0;
   let draining = false;
   let signed: { readonly size: number; readonly note: Promise<string> } | undefined;
 
@@ -81,7 +79,7 @@ export function createWriter(
     draining = true;
     try {
       while (queue.length > 0) {
-        if (inFlight > queue.length) await sync();
+        await sync();
         turn(queue.splice(0, MAX_BATCH_COMMANDS));
       }
     } catch (thrown) {
@@ -93,14 +91,6 @@ export function createWriter(
   };
 
   return {
-    enter() {
-      inFlight++;
-      let left = false;
-      return () => {
-        if (!left) inFlight--;
-        left = true;
-      };
-    },
     submit(write) {
       return new Promise((resolve, reject) => {
         queue.push({ write, resolve, reject });

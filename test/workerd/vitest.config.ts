@@ -11,7 +11,7 @@ export default defineConfig({
         durableObjects: { VERSION_DO: { className: "VersionManagementDO", useSQLite: true } },
         kvNamespaces: ["KV"],
         bindings: {
-          TES_AUTHORITIES: "tes.test",
+          TES_AUTHORITIES: "tes.test, tes.test:8443",
           TES_GENESIS: "auto",
           // A public key; nobody holds its private half.
           TES_RECOVERY_KEY: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
@@ -19,5 +19,10 @@ export default defineConfig({
       },
     }),
   ],
-  test: { name: "workerd", root: import.meta.dirname, include: ["**/*.test.ts"] },
+  test: {
+    name: "workerd",
+    root: import.meta.dirname,
+    include: ["**/*.test.ts"],
+    globalSetup: ["../public-key.ts"],
+  },
 });

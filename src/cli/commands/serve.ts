@@ -8,6 +8,7 @@ import { dataPaths, keyText, readIfPresent, readKeyFile } from "../local/data.ts
 import { parsePort, USUAL_PORT } from "../local/port.ts";
 import { type Authority, type AuthorityOptions, startAuthority } from "../local/workerd.ts";
 import { type CommandIo, paint, printJson, printNote } from "../output.ts";
+import { DEFAULT_DATA } from "../reach.ts";
 
 /** Options that every command with an authority of its own takes. */
 export interface ServeOptions {
@@ -16,8 +17,8 @@ export interface ServeOptions {
   readonly keyFile?: string;
 }
 
-const DEFAULT_DATA = ".tes";
-const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** `disconnect`: bin/tes.mjs, which started this process, was killed before it could pass a signal on. */
+const STOP_EVENTS = ["SIGINT", "SIGTERM", "SIGHUP", "disconnect"] as const;
 
 export function serveCommand(io: CommandIo): Command {
   return new Command("serve")
@@ -49,18 +50,26 @@ export async function openAuthority(
   extra: Pick<AuthorityOptions, "workerEntry"> = {},
 ): Promise<Authority> {
   const dataDir = resolve(io.cwd, options.data);
+  const keys = await signingKeys(io, dataDir, options.keyFile);
+  if (keys.VERSION_SIGNING_KEY === undefined) {
+    printNote(io, "no signing key is given, so the authority uses its own, from which no token can be minted");
+  }
   return startAuthority({
     dataDir,
     port: options.port,
-    env: { ...io.env, ...(await signingKeys(io, dataDir, options.keyFile)) },
+    env: { ...io.env, ...keys },
     note: (text) => printNote(io, text),
     log: (line) => io.stderr(`${line}\n`),
     ...extra,
   });
 }
 
-/** The signing keys: a named file, else the data directory's, else the environment's, else none. */
-async function signingKeys(io: CommandIo, dataDir: string, keyFile?: string): Promise<Record<string, string>> {
+/**
+ * The signing keys by binding name: a named file, else the data directory's, else the environment's, else none.
+ *
+ * @throws {TesError} what readKeyFile throws
+ */
+export async function signingKeys(io: CommandIo, dataDir: string, keyFile?: string): Promise<Record<string, string>> {
   const own = dataPaths(dataDir).signingKey;
   const path = keyFile === undefined ? own : resolve(io.cwd, keyFile);
   const keys: Record<string, string> = {};
@@ -71,8 +80,6 @@ async function signingKeys(io: CommandIo, dataDir: string, keyFile?: string): Pr
   }
   if (keyFile !== undefined || (await readIfPresent(own)) !== null) {
     keys.VERSION_SIGNING_KEY = keyText(await readKeyFile(path)).reveal();
-  } else if (keys.VERSION_SIGNING_KEY === undefined) {
-    printNote(io, "no signing key is given, so the authority uses its own, from which no token can be minted");
   }
   return keys;
 }
@@ -96,7 +103,7 @@ function announce(io: CommandIo, authority: Authority, options: ServeOptions): v
 
 /** A request to stop, from the terminal or a supervisor. */
 export interface StopSignal {
-  /** Resolves on the first SIGINT, SIGTERM or SIGHUP. */
+  /** Resolves on the first SIGINT, SIGTERM or SIGHUP, and when the launcher is gone. */
   readonly asked: Promise<void>;
   /** Stops listening: a signal then ends the process again. */
   ignore(): void;
@@ -108,11 +115,11 @@ export function stopSignal(): StopSignal {
   const asked = new Promise<void>((resolve) => {
     stop = resolve;
   });
-  for (const signal of STOP_SIGNALS) process.on(signal, stop);
+  for (const event of STOP_EVENTS) process.on(event, stop);
   return {
     asked,
     ignore: () => {
-      for (const signal of STOP_SIGNALS) process.off(signal, stop);
+      for (const event of STOP_EVENTS) process.off(event, stop);
     },
   };
 }

@@ -22,6 +22,10 @@ export interface DataPaths {
   readonly recoveryKey: string;
   /** Public half of the recovery key, base64url. */
   readonly recoveryPublic: string;
+  /** A token for this authority's own operator, 0600. */
+  readonly adminToken: string;
+  /** What clients on this machine have proved of this authority. */
+  readonly pins: string;
 }
 
 const PRIVATE_DIR = 0o700;
@@ -40,6 +44,8 @@ export function dataPaths(dataDir: string): DataPaths {
     signingKey: join(root, "signing.key"),
     recoveryKey: join(root, "recovery.key"),
     recoveryPublic: join(root, "recovery.pub"),
+    adminToken: join(root, "admin.token"),
+    pins: join(root, "pins"),
   };
 }
 
@@ -102,7 +108,7 @@ export function createKeyFile(path: string, key: Secret<string>): Promise<void> 
  * @throws {TesError} `file_unreadable`, `key_format`, `key_public`
  */
 export async function readKeyFile(path: string): Promise<Secret<Bytes>> {
-  const text = new Secret((await readText(path)).replace(/\r?\n$/, ""));
+  const text = new Secret((await readSmallFile(path, MAX_KEY_FILE_BYTES)).replace(/\r?\n$/, ""));
   try {
     return parseMasterKey(text.reveal());
   } catch (thrown) {
@@ -140,20 +146,25 @@ export async function readRecoveryPublic(paths: DataPaths): Promise<string | nul
   return (await importEd25519Seed(await readKeyFile(paths.recoveryKey))).x;
 }
 
-/** The text of a file, or null when there is none. */
-export async function readIfPresent(path: string): Promise<string | null> {
+/** The text of a key file or its like, or null when there is none. */
+export async function readIfPresent(path: string, maxBytes: number = MAX_KEY_FILE_BYTES): Promise<string | null> {
   try {
-    return await readText(path);
+    return await readSmallFile(path, maxBytes);
   } catch (thrown) {
     if (thrown instanceof TesError && codeOf(thrown.cause) === "ENOENT") return null;
     throw thrown;
   }
 }
 
-async function readText(path: string): Promise<string> {
+/**
+ * The text of a file of a known small kind.
+ *
+ * @throws {TesError} `file_unreadable`, also for one that is longer than `maxBytes`
+ */
+export async function readSmallFile(path: string, maxBytes: number): Promise<string> {
   try {
     const bytes = await readFile(path);
-    if (bytes.length > MAX_KEY_FILE_BYTES) throw new Error(`it has ${bytes.length} bytes and is no key file`);
+    if (bytes.length > maxBytes) throw new Error(`it has ${bytes.length} bytes, and at most ${maxBytes} are read`);
     return bytes.toString("utf8");
   } catch (cause) {
     throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(cause)}`, cause });

@@ -1,0 +1,134 @@
+/** `tes verify`: what is proved, by which key, and what is not. */
+
+import { resolve } from "node:path";
+import { Command } from "commander";
+import { type LogTrust, type VerifiedReceipt, verifyReceipt } from "../../client/receipt.ts";
+import { toBase64, utf8 } from "../../core/bytes.ts";
+import { canonicalize } from "../../core/canonical-json.ts";
+import { TesError } from "../../core/errors.ts";
+import { type JsonValue, parseJson } from "../../core/json.ts";
+import { ed25519Kid, importEd25519Public } from "../../core/keys.ts";
+import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
+import type { Statement } from "../../protocol/statements.ts";
+import { readSmallFile } from "../local/data.ts";
+import { type CommandIo, paint, printable, printJson } from "../output.ts";
+import { type Located, locate, type Reached, type ReachOptions, reach, withReach } from "../reach.ts";
+
+interface VerifyFlags extends ReachOptions {
+  readonly offline?: true;
+}
+
+export function verifyCommand(io: CommandIo): Command {
+  return withReach(new Command("verify"))
+    .description(
+      "Without a file: ask the authority and check everything it says against what is pinned.\n" +
+        "With the file of a receipt: check it, then that the log still extends the one it was proved under.",
+    )
+    .argument("[receipt]", "file with a receipt")
+    .option("--offline", "check the receipt with what is pinned, and ask nobody")
+    .addHelpText("after", "\nExample:\n  $ tes bump global:main patch --receipt bump.json && tes verify bump.json")
+    .action(async (file: string | undefined, flags: VerifyFlags) => {
+      if (flags.offline === true && file === undefined) {
+        throw new TesError("usage", { detail: "Without an authority there is only a receipt to check: name its file." });
+      }
+      if (file === undefined) await verifyAuthority(io, await reach(io, flags));
+      else if (flags.offline === true) await verifyOffline(io, await locate(io, flags), resolve(io.cwd, file));
+      else await verifyFile(io, await reach(io, flags), resolve(io.cwd, file));
+    });
+      }
+      if (file === undefined) await verifyAuthority(io, reached);
+      else await verifyFile(io, reached, resolve(io.cwd, file), flags.offline === true);
+    });
+}
+
+async function verifyAuthority(io: CommandIo, { client, url }: Reached): Promise<void> {
+  const { trust } = await client.keys();
+  const checkpoint = await client.checkpoint();
+  const facts = {
+    url,
+    registry: trust.registry,
+    genesis: trust.genesis,
+    origin: trust.origin,
+    size: checkpoint.size,
+    root: toBase64(checkpoint.root),
+    logKey: trust.logKey.kid,
+  };
+  if (io.json) {
+    printJson(io, { verified: true, ...facts });
+    return;
+  }
+  say(io, [
+    ["genesis", `is the pinned one, ${facts.genesis}`],
+    ["keys", "their chain starts at the genesis, and the answer is signed by the key it names"],
+    ["checkpoint", `size ${facts.size}, signed by the log key ${facts.logKey}`],
+    ["consistency", "the log extends every one that was seen from here before"],
+  ]);
+  notProved(io, "that the authority shows others the same log: compare checkpoints with them");
+}
+
+async function verifyFile(io: CommandIo, { client }: Reached, path: string): Promise<void> {
+  const trust = await client.trust();
+  const verified = await verifyReceipt(await readReceipt(path), trust);
+  const { statement } = verified;
+  const head = await client.checkpoint();
+  const now = await client.receipt(statement.seq);
+  if (canonicalize(now.receipt.statement) !== canonicalize(verified.receipt.statement)) {
+    throw new TesError("checkpoint_inconsistent", {
+      detail: `Statement ${statement.seq} is another one in the log now.`,
+    });
+  }
+  report(io, verified, trust, false);
+  if (!io.json) say(io, [["now", `the log has size ${head.size} and still holds it`]]);
+}
+
+async function verifyOffline(io: CommandIo, located: Located, path: string): Promise<void> {
+  const trust = await pinnedTrust(located);
+  report(io, await verifyReceipt(await readReceipt(path), trust), trust, true);
+  if (!io.json) notProved(io, "that the log still holds it: leave out --offline to ask the authority");
+}
+
+async function readReceipt(path: string): Promise<JsonValue> {
+  return parseJson(utf8(await readSmallFile(path, MAX_ANSWER_BYTES)));
+}
+
+function report(io: CommandIo, { statement, checkpoint }: VerifiedReceipt, trust: LogTrust, offline: boolean): void {
+  if (io.json) {
+    const { origin, size } = checkpoint;
+    printJson(io, {
+      verified: true,
+      offline,
+      statement,
+      checkpoint: { origin, size, root: toBase64(checkpoint.root) },
+    });
+    return;
+  }
+  say(io, [
+    ["statement", describe(statement)],
+    ["inclusion", `leaf ${statement.seq} of a log of size ${checkpoint.size}`],
+    ["checkpoint", `signed by the log key ${trust.logKey.kid} of ${trust.origin}`],
+  ]);
+}
+
+/** What a pin alone is good for: receipts. The genesis statement itself is not kept, its hash is. */
+async function pinnedTrust({ store, pinKey, registry }: Located): Promise<LogTrust> {
+  const pin = await store.load(pinKey);
+  if (pin === undefined) throw new TesError("genesis_unpinned");
+  const { logKey: x, origin } = pin;
+  return { registry, origin, logKey: { kid: ed25519Kid(x), x, key: await importEd25519Public(x) } };
+}
+
+function describe(statement: Statement): string {
+  const at = new Date(statement.at).toISOString();
+  if (statement.type !== "version.bumped") return `${statement.type} at ${at}`;
+  const changes = statement.changes.map(({ entity, from, to }) => `${entity} ${from} → ${to}`).join(", ");
+  return `${changes}, at ${at} by token ${statement.by}`;
+}
+
+function say(io: CommandIo, lines: readonly (readonly [string, string])[]): void {
+  const color = paint(io);
+  for (const [what, how] of lines) io.stdout(`${color.green("proved")}  ${what.padEnd(12)} ${printable(how)}\n`);
+}
+
+function notProved(io: CommandIo, what: string): void {
+  io.stdout(`${paint(io).dim("not proved")}  ${what}\n`);
+}

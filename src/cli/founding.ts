@@ -1,0 +1,86 @@
+/** What an authority on this machine needs before its first statement: signing key, recovery key, operator's token. */
+
+import { readdir, rm } from "node:fs/promises";
+import { decodeJwt } from "jose";
+import type { Bytes } from "../core/bytes.ts";
+import { generateMasterKey } from "../core/keys.ts";
+import type { Secret } from "../core/secret.ts";
+import {
+  createKeyFile,
+  createRecoveryKey,
+  type DataPaths,
+  prepareDataDir,
+  readIfPresent,
+  readRecoveryPublic,
+} from "./local/data.ts";
+import { createTokenFile, mintToken, readTokenFile } from "./tokens.ts";
+
+/** An operator's token on the same machine: long enough not to nag, short enough to be forgotten safely. */
+export const ADMIN_TOKEN_LIFETIME_S = 30 * 24 * 3_600;
+/** A token that ends sooner than this is replaced: what it is needed for may take a while. */
+const RENEW_BEFORE_S = 3_600;
+
+export interface Keys {
+  readonly paths: DataPaths;
+  /** `made` now, `kept` from before, or `elsewhere`: in the environment, or in the object's own storage. */
+  readonly signing: "made" | "kept" | "elsewhere";
+  readonly recovery: "made" | "kept";
+}
+
+/**
+ * Makes the keys that a data directory lacks. A registry that began under a key of its own keeps it: another one
+ * beside it would only stop the authority.
+ *
+ * @param keyGiven whether the signing key comes from somewhere else
+ * @throws {TesError} `file_unwritable`
+ */
+export async function prepareKeys(dataDir: string, keyGiven: boolean): Promise<Keys> {
+  const paths = await prepareDataDir(dataDir);
+  const began = (await readdir(paths.objects)).length > 0;
+  const present = (await readIfPresent(paths.signingKey)) !== null;
+  const make = !present && !keyGiven && !began;
+  if (make) await createKeyFile(paths.signingKey, generateMasterKey());
+  const known = (await readRecoveryPublic(paths)) !== null;
+  if (!known && !began) await createRecoveryKey(paths, generateMasterKey());
+  return {
+    paths,
+    signing: make ? "made" : present ? "kept" : "elsewhere",
+    recovery: known || began ? "kept" : "made",
+  };
+}
+
+/**
+ * The operator's token of a data directory: the one on file while it is good, else a new one.
+ *
+ * @param now milliseconds since 1970
+ * @throws {TesError} `file_unwritable`
+ */
+export async function prepareAdminToken(
+  paths: DataPaths,
+  master: Secret<Bytes>,
+  registry: string,
+  now: number,
+): Promise<{ readonly token: Secret<string>; readonly made: boolean }> {
+  const known = await readTokenFile(paths.adminToken).catch(() => null);
+  if (known !== null && isGood(known, registry, now)) return { token: known, made: false };
+  const { token } = await mintToken(master, {
+    registry,
+    scope: ["admin"],
+    lifetimeSeconds: ADMIN_TOKEN_LIFETIME_S,
+    label: "operator",
+    now,
+  });
+  await rm(paths.adminToken, { force: true });
+  await createTokenFile(paths.adminToken, token);
+  return { token, made: true };
+}
+
+/** Looks only at what the token says of itself; whether it is believed is the authority's matter. */
+function isGood(token: Secret<string>, registry: string, now: number): boolean {
+  try {
+    const { aud, exp } = decodeJwt(token.reveal());
+    return aud === `tes:${registry}` && exp !== undefined && exp > now / 1_000 + RENEW_BEFORE_S;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,136 @@
+/** Which authority a command speaks to, as whom, and what is believed about it. */
+
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { createClient, type TesClient } from "../client/client.ts";
+import type { PinStore } from "../client/pins.ts";
+import { TesError } from "../core/errors.ts";
+import type { Secret } from "../core/secret.ts";
+import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
+import { type Checkout, findCheckout } from "./checkout.ts";
+import { type DataPaths, dataPaths } from "./local/data.ts";
+import { readLock } from "./local/lock.ts";
+import { type CommandIo, printNote } from "./output.ts";
+import { filePins } from "./pins.ts";
+import { checkedToken, readTokenFile } from "./tokens.ts";
+
+export const DEFAULT_DATA = ".tes";
+
+/** Options of every command that asks an authority. */
+export interface ReachOptions {
+  readonly url?: string;
+  readonly registry?: string;
+  readonly data: string;
+  readonly genesis?: string;
+  readonly trustFirst?: true;
+  readonly tokenFile?: string;
+  readonly pins?: string;
+  readonly file?: string;
+}
+
+/** Adds the options to a command. */
+export function withReach(command: Command): Command {
+  return command
+    .addOption(new Option("--url <url>", "the authority (default: $TES_URL, tes.registry.json, or the one in --data)"))
+    .addOption(new Option("--registry <name>", "registry (default: the one in tes.registry.json, or default)"))
+    .addOption(new Option("--data <dir>", "data directory of an authority on this machine").default(DEFAULT_DATA))
+    .addOption(new Option("--genesis <hex>", "pinned genesis hash (default: $TES_PIN, or what was pinned before)"))
+    .addOption(new Option("--trust-first", "take the genesis that comes first, and hold the authority to it"))
+    .addOption(new Option("--token-file <file>", "token (default: $TES_TOKEN, or admin.token in --data)"))
+    .addOption(new Option("--pins <dir>", "where proved sizes are kept (default: in --data, or the user's state)"))
+    .addOption(new Option("--file <path>", "registry file (default: the nearest tes.registry.json)"));
+}
+
+/** Where the authority is and what is remembered of it. Nothing has been asked yet. */
+export interface Located {
+  /** Null for the authority of a data directory that does not run. */
+  readonly url: string | null;
+  /** Whether it is this machine's own, found by its data directory. */
+  readonly local: boolean;
+  readonly registry: string;
+  readonly store: PinStore;
+  readonly pinKey: string;
+  readonly checkout: Checkout | null;
+  readonly paths: DataPaths;
+}
+
+/** An authority within reach. */
+export interface Reached extends Located {
+  readonly client: TesClient;
+  readonly url: string;
+}
+
+/**
+ * Finds the authority and the pins that the options, the environment, the checkout and the data directory lead to, in
+ * this order.
+ *
+ * @throws {TesError} what reading the registry file throws
+ */
+export async function locate(io: CommandIo, options: ReachOptions): Promise<Located> {
+  const checkout = await findCheckout(io.cwd, options.file);
+  const registry = options.registry ?? checkout?.file.registry ?? DEFAULT_REGISTRY;
+  const named = options.url ?? io.env.TES_URL ?? checkout?.file.authority?.url;
+  const paths = dataPaths(resolve(io.cwd, options.data));
+  const local = named === undefined;
+  const pinned = options.pins ?? io.env.TES_PINS;
+  const store = filePins(pinned === undefined ? (local ? paths.pins : userPins(io)) : resolve(io.cwd, pinned));
+  // A free port changes from start to start: the directory, not the URL, is what names an authority of this machine.
+  const pinKey = local ? `data:/${registry}` : `${new URL(named).origin}/${registry}`;
+  return { url: named ?? (await runningUrl(paths)), local, registry, store, pinKey, checkout, paths };
+}
+
+/**
+ * The same, with a client that speaks to it.
+ *
+ * @throws {TesError} `authority_unreachable` when nothing says where it is; what reading a token throws
+ */
+export async function reach(io: CommandIo, options: ReachOptions): Promise<Reached> {
+  const located = await locate(io, options);
+  const { url, local, registry, store, pinKey, paths, checkout } = located;
+  if (url === null) {
+    throw new TesError("authority_unreachable", {
+      detail: `No URL is given (--url, $TES_URL, tes.registry.json), and no authority runs on ${paths.root}.`,
+    });
+  }
+  const client = createClient({
+    url,
+    registry,
+    store,
+    pinKey,
+    genesis: options.genesis ?? io.env.TES_PIN ?? (local ? undefined : checkout?.file.authority?.genesis),
+    // Who can write to the data directory is the operator already.
+    trustFirst: options.trustFirst === true || local,
+    onFirstTrust: (genesis) => {
+      if (!local) printNote(io, `trusted on first use, compare it with what its operator publishes: ${genesis}`);
+    },
+    token: await findToken(io, options, local ? paths.adminToken : null),
+    now: io.now,
+  });
+  return { ...located, url, client };
+}
+
+async function runningUrl(paths: DataPaths): Promise<string | null> {
+  const lock = await readLock(paths);
+  return lock?.running === true ? (lock.record.url ?? null) : null;
+}
+
+async function findToken(
+  io: CommandIo,
+  options: ReachOptions,
+  own: string | null,
+): Promise<Secret<string> | undefined> {
+  if (options.tokenFile !== undefined) return readTokenFile(resolve(io.cwd, options.tokenFile));
+  const text = io.env.TES_TOKEN;
+  if (text !== undefined && text !== "") return checkedToken(text, "$TES_TOKEN");
+  if (own === null) return undefined;
+  return readTokenFile(own).catch((thrown: unknown) => {
+    if (thrown instanceof TesError && thrown.code === "file_unreadable") return undefined;
+    throw thrown;
+  });
+}
+
+/** XDG Base Directory Specification 0.8: state that should survive, but is not configuration. */
+function userPins(io: CommandIo): string {
+  return join(io.env.XDG_STATE_HOME ?? join(io.env.HOME ?? homedir(), ".local", "state"), "tes", "pins");
+}
