@@ -82,7 +82,8 @@ export interface Ledger {
   rebuild(pause: () => Promise<void>): Promise<Rebuilt>;
 }
 
-function loadTree(store: Store, size: number): TileTree {
+/** The tree as storage holds it. */
+export function loadTree(store: Store, size: number): TileTree {
   const openEntries: Bytes[][] = [];
   for (let level = 0; level < tileLevels(size); level++) {
     const { first, count } = openTileRange(size, level);
