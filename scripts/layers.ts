@@ -26,7 +26,17 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   dashboard: { imports: ["client", "protocol"], packages: ["lit", "lit/"] },
   cli: {
     imports: ["client", "registry", "protocol", "core"],
-    packages: ["node:", "commander", "@clack/prompts", "picocolors", "jose", "jsonc-parser", "toml-eslint-parser"],
+    packages: [
+      "node:",
+      "commander",
+      "@clack/prompts",
+      "picocolors",
+      "jose",
+      "jsonc-parser",
+      "toml-eslint-parser",
+      "conventional-commits-parser",
+      "picomatch",
+    ],
     system: true,
   },
 };
@@ -37,9 +47,10 @@ const OWNERS: Readonly<Record<string, string>> = {
   "cli/local/kv-worker.ts": "cli",
 };
 
-/** `from "x"` and `import "x"` at the start of a statement or after a closing brace or name, and `import("x")`. */
-const IMPORT = /(?:^(?:import|export)\b[^"';]*?\bfrom\s*|^import\s*|\bimport\(\s*)"([^"\n]+)"/gm;
-const SYSTEM = /(?<![\w.])(?:Bun|process)\.(?!\s)/;
+/** `from "x"` and `import "x"` at the start of a statement or after a closing brace or name, `import("x")`, `require("x")`. */
+const IMPORT =
+  /(?:^[ \t]*(?:import|export)\b[^"'`;]*?\bfrom\s*|^[ \t]*import\s*|\b(?:import|require)\(\s*)(["'`])([^"'`\n]+)\1/gm;
+const SYSTEM = /(?<![\w.])(?:globalThis\.)?(?:Bun|process)\.(?!\s)/;
 
 export interface Breach {
   readonly file: string;
@@ -61,7 +72,7 @@ export function findBreaches(files: ReadonlyMap<string, string>): Breach[] {
     }
     const code = withoutComments(source);
     for (const match of code.matchAll(IMPORT)) {
-      const specifier = match[1]!;
+      const specifier = match[2]!;
       const at = match.index;
       if (specifier.startsWith(".")) {
         const target = relative(".", resolve(dirname(file), specifier)).split("/");
@@ -82,10 +93,12 @@ function matches(allowed: string, specifier: string): boolean {
   return /[:/]$/.test(allowed) ? specifier.startsWith(allowed) : specifier === allowed;
 }
 
-/** Comments blanked, so that positions stay. Strings with `//` in them survive: a colon stands before it there. */
+/** A string, which may hold what looks like a comment, or a comment. */
+const STRING_OR_COMMENT = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[\s\S]|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/.*$/gm;
+
+/** Comments blanked, so that positions stay. */
 function withoutComments(source: string): string {
-  const blank = (text: string) => text.replaceAll(/[^\n]/g, " ");
-  return source.replaceAll(/\/\*[\s\S]*?\*\//g, blank).replaceAll(/(?<![:"'`\\])\/\/.*$/gm, blank);
+  return source.replaceAll(STRING_OR_COMMENT, (text, string) => string ?? text.replaceAll(/[^\n]/g, " "));
 }
 
 if (import.meta.main) {

@@ -17,5 +17,7 @@ declare module "vitest" {
 export default function setup(project: { provide(name: "publicKey", value: string | null): void }): void {
   const document = readShared("seed/TES-OPS-004-B-4-2.txt");
   const texts = document?.match(/(?<![0-9a-fA-F])[0-9a-fA-F]{64}(?![0-9a-fA-F])/g) ?? [];
-  project.provide("publicKey", texts.find(isPublicKeyText) ?? null);
+  const found = texts.find(isPublicKeyText);
+  if (document !== null && found === undefined) throw new Error("The document no longer shows the public key.");
+  project.provide("publicKey", found ?? null);
 }

@@ -1,7 +1,7 @@
 /** The command line: one table of commands, each loaded only when it is the one asked for. */
 
 import { Command, CommanderError } from "commander";
-import { TesError, toTesError } from "../core/errors.ts";
+import { type ErrorCode, TesError, toTesError } from "../core/errors.ts";
 import { type CommandIo, exitCodeFor, hasFinding, printError, processIo } from "./output.ts";
 
 interface CommandEntry {
@@ -62,7 +62,7 @@ export async function run(argv: readonly string[], io: CommandIo = processIo(arg
     // `tes` or `tes token` alone: commander has printed the help, which says it all.
     if (thrown instanceof CommanderError && thrown.code === "commander.help") return 2;
     const error = thrown instanceof CommanderError ? usageError(thrown) : toTesError(thrown);
-    printError(io, error);
+    printError(io, withoutTyped(error));
     if (io.env.TES_DEBUG === "1") io.stderr(stackOf(error));
     return exitCodeFor(error);
   }
@@ -106,6 +106,15 @@ function settle(command: Command, io: CommandIo): void {
 
 function usageError(error: CommanderError): TesError {
   return new TesError("usage", { detail: error.message.replace(/^error: /, "") });
+}
+
+/** Their details quote what was typed, and a key is easily typed where the name of its file belongs. */
+const QUOTING: readonly ErrorCode[] = ["usage", "invalid_field", "file_unreadable", "file_unwritable", "file_exists"];
+
+function withoutTyped(error: TesError): TesError {
+  const { code, detail, field, facts, cause } = error;
+  if (detail === undefined || !QUOTING.includes(code)) return error;
+  return new TesError(code, { detail: redact(detail), ...(field && { field }), ...(facts && { facts }), cause });
 }
 
 /** For TES_DEBUG=1. What looks like a key or a token is taken out: a library's message may quote its input. */

@@ -54,12 +54,13 @@ export function createSession(settings: Settings): Session {
   const { registry, store, pinKey, now, random } = settings;
   let trusting: Promise<Trust> | undefined;
 
-  const sendingOf = (path: string, atLeast: number, write: WriteBody | undefined): Sending => {
+  const sendingOf = (path: string, atLeast: number, write: WriteBody | undefined, as: "holder" | "anyone"): Sending => {
     const hot = settings.hotReads && write === undefined;
     const headers: Record<string, string> = { accept: "application/json, text/plain;q=0.9" };
     if (!hot) headers[HEADERS.nonce.toLowerCase()] = toBase64Url(random(NONCE_BYTES));
     if (atLeast > 0) headers[HEADERS.minSize.toLowerCase()] = String(atLeast);
-    if (!hot && settings.token !== undefined) headers.authorization = `Bearer ${settings.token.reveal()}`;
+    const token = as === "holder" && !hot ? settings.token : undefined;
+    if (token !== undefined) headers.authorization = `Bearer ${token.reveal()}`;
     const url = new URL(path, settings.url);
     if (write === undefined) return { method: "GET", url, headers };
     headers["content-type"] = MEDIA_TYPES.json;
@@ -74,10 +75,11 @@ export function createSession(settings: Settings): Session {
     atLeast: number,
     write: WriteBody | undefined,
     judge: (raw: RawAnswer) => Promise<T>,
+    as: "holder" | "anyone" = "holder",
   ): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await judge(await exchange(sendingOf(path, atLeast, write), settings));
+        return await judge(await exchange(sendingOf(path, atLeast, write, as), settings));
       } catch (thrown) {
         if (attempt >= settings.attempts || !isPassing(thrown)) throw thrown;
         await settings.backOff(attempt + 1);
@@ -117,13 +119,22 @@ export function createSession(settings: Settings): Session {
     expected: string | undefined,
   ): Promise<{ answer: KeysAnswer; trust: Trust; atLeast: number }> => {
     const atLeast = await view.size();
-    return send(pathOf.keys(registry), atLeast, undefined, async (raw) => {
+    const ask = <T>(judge: (raw: RawAnswer) => Promise<T>, as?: "anyone") =>
+      send(pathOf.keys(registry), atLeast, undefined, judge, as);
+    const judge = async (raw: RawAnswer) => {
       // Without keys nothing else than the keys can be proved, not even an error.
       if (raw.status !== 200 || raw.header("signature") === null) throw outageOf(raw);
       const trust = await verifyKeys(readJson(raw.body), { registry, genesis: expected });
       const response = await verified(raw, trust);
       if (response.provenance.size < atLeast) throw stale(response.provenance.size, atLeast);
       return { answer: parseAnswer("keys", jsonOf(response), "answer_malformed"), trust, atLeast };
+    };
+    // A token that is refused must not hide the keys: with them, the next refusal is signed and says why.
+    return ask(judge).catch((thrown: unknown) => {
+      if (settings.token === undefined || !isRefusal(thrown)) throw thrown;
+      return ask(judge, "anyone").catch(() => {
+        throw thrown;
+      });
     });
   };
 
@@ -206,6 +217,11 @@ export function createSession(settings: Settings): Session {
     }),
   };
   return session;
+}
+
+/** An unsigned 401: the token was refused, or nothing is public here. */
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof TesError && thrown.code === "answer_unsigned" && thrown.facts?.status === 401;
 }
 
 /** Failures that say nothing about the request: no answer, or an authority that could not. */

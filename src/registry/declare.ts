@@ -22,7 +22,11 @@ export type DeclaredBody = Pick<
   "type" | "entity" | "version" | "strategy" | "parent" | "files" | "metadata"
 >;
 
-/** The commands of a request, parents before their children, otherwise as the request has them. */
+/**
+ * The commands of a request, parents before their children, otherwise as the request has them.
+ *
+ * @throws cascade_cycle when the entities of the request are each other's ancestors
+ */
 export function declareCommands({ entities }: DeclareRequest): DeclareCommand[] {
   const commands = entities.map(
     (entity, i): DeclareCommand => ({ ...entity, kind: "declare", field: `/entities/${i}` }),
@@ -32,8 +36,14 @@ export function declareCommands({ entities }: DeclareRequest): DeclareCommand[] 
   for (const command of commands) {
     const path: DeclareCommand[] = [];
     let at: DeclareCommand | undefined = command;
-    // A cycle ends the walk; deciding its members refuses it.
-    while (at !== undefined && !ordered.has(at) && !path.includes(at)) {
+    while (at !== undefined && !ordered.has(at)) {
+      // Deciding them one by one would only find that the first one's parent is not there yet.
+      if (path.includes(at)) {
+        throw new TesError("cascade_cycle", {
+          field: `${at.field}/parent`,
+          detail: `${at.entity} would be its own ancestor`,
+        });
+      }
       path.push(at);
       at = at.parent == null ? undefined : byEntity.get(at.parent);
     }

@@ -43,6 +43,8 @@ export interface Asking {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Bytes;
+  /** A body that comes in pieces and does not say how long it is. */
+  readonly stream?: string;
 }
 
 type Fetch = (request: Request) => Promise<Response>;
@@ -50,13 +52,14 @@ type Fetch = (request: Request) => Promise<Response>;
 /** Sends one request to the Worker, or to `fetch`. */
 export async function ask(path: string, asking: Asking = {}, fetch?: Fetch): Promise<Exchange> {
   const url = path.startsWith("https:") ? path : `${ORIGIN}${path}`;
-  const method = asking.method ?? (asking.body === undefined ? "GET" : "POST");
+  const body = asking.stream === undefined ? asking.body : new Blob([asking.stream]).stream();
+  const method = asking.method ?? (body === undefined ? "GET" : "POST");
   const headers = { ...asking.headers };
   const init: RequestInit = {
     method,
     headers,
     redirect: "manual",
-    ...(asking.body === undefined ? {} : { body: asking.body }),
+    ...(body === undefined ? {} : { body }),
   };
   const request = new Request(url, init);
   const response = await (fetch ?? ((asked) => exports.default.fetch(asked)))(request);

@@ -26,6 +26,8 @@ interface BumpFlags extends ReachOptions {
   readonly receipt?: string;
 }
 
+const NO_FILES: FilePlan = { edits: [], warnings: [], notes: [] };
+
 export function bumpCommand(io: CommandIo): Command {
   return withReach(new Command("bump"))
     .description(
@@ -45,7 +47,10 @@ export function bumpCommand(io: CommandIo): Command {
     .addHelpText("after", "\nExample:\n  $ tes bump component:dashboard minor --receipt bump.json")
     .action(async (entity: string | undefined, scope: Scope | undefined, flags: BumpFlags) => {
       const reached = await reach(io, flags);
-      if (flags.finish !== undefined) return finish(io, reached, flags.finish, flags);
+      if (flags.finish !== undefined) {
+        await finish(io, reached, flags.finish, flags);
+        return;
+      }
       if (entity === undefined || scope === undefined) {
         throw new TesError("usage", { detail: "Name an entity and a scope: tes bump global:main minor." });
       }
@@ -57,9 +62,9 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   const { client } = reached;
   const [plan, views] = await Promise.all([client.bump({ ...asked, dryRun: true }), viewsOf(reached)]);
   // What is wrong with a file shows now, while no version is taken yet.
-  const draft = await planFiles(io, reached, plan.changes, views, flags.files);
+  const draft = await planFiles(reached, plan.changes, views, flags.files);
   if (!io.json) io.stdout(renderPlan(io, plan.changes, draft));
-  for (const warning of draft.warnings) printNote(io, warning);
+  for (const text of [...draft.warnings, ...draft.notes]) printNote(io, text);
   if (flags.dryRun === true) {
     if (io.json) printJson(io, { ...plan, files: draft.edits.map(({ path }) => path) });
     return;
@@ -74,7 +79,7 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   if (flags.receipt !== undefined) await keepReceipt(resolve(io.cwd, flags.receipt), receipt.receipt);
   const { seq } = receipt.statement;
   const same = JSON.stringify(result.changes) === JSON.stringify(plan.changes);
-  const files = same ? draft : await planFiles(io, reached, result.changes, views, flags.files);
+  const files = same ? draft : await planFiles(reached, result.changes, views, flags.files);
   const written = await applyEdits(files.edits, { finish: finishCommand(seq, flags) });
   report(io, result, seq, receipt.checkpoint.size, written, same);
 }
@@ -100,7 +105,7 @@ async function finish(io: CommandIo, reached: Reached, seq: number, flags: BumpF
   if (statement.type !== "version.bumped") {
     throw new TesError("usage", { detail: `Statement ${seq} is no bump, but ${statement.type}.` });
   }
-  const plan = await planFiles(io, reached, statement.changes, await viewsOf(reached), true);
+  const plan = await planFiles(reached, statement.changes, await viewsOf(reached), true);
   if (!io.json) io.stdout(renderPlan(io, statement.changes, plan));
   const written = flags.dryRun === true ? [] : await applyEdits(plan.edits, { finish: finishCommand(seq, flags) });
   if (io.json) printJson(io, { seq, changes: statement.changes, files: written });
@@ -112,14 +117,13 @@ async function viewsOf({ client }: Reached): Promise<ReadonlyMap<string, EntityV
 }
 
 async function planFiles(
-  io: CommandIo,
   { checkout }: Reached,
   changes: readonly Change[],
   views: ReadonlyMap<string, EntityView>,
   wanted: boolean,
 ): Promise<FilePlan> {
   const carried = changes.map(({ entity, from, to }) => ({ entity, from, to, files: views.get(entity)?.files ?? [] }));
-  if (!wanted || carried.every(({ files }) => files.length === 0)) return { edits: [], warnings: [] };
+  if (!wanted || carried.every(({ files }) => files.length === 0)) return NO_FILES;
   if (checkout === null) {
     throw new TesError("usage", {
       detail:
@@ -155,7 +159,7 @@ function report(
   }
   if (!asPlanned) {
     printNote(io, "somebody else bumped in between, so these are the versions that were taken:");
-    io.stdout(renderPlan(io, changes, { edits: [], warnings: [] }));
+    io.stdout(renderPlan(io, changes, NO_FILES));
   }
   const files = written.length === 1 ? "1 file written" : `${written.length} files written`;
   io.stdout(`${paint(io).green("proved")} statement ${seq} under a checkpoint of size ${size}, ${files}\n`);

@@ -29,15 +29,13 @@ export function verifyCommand(io: CommandIo): Command {
     .addHelpText("after", "\nExample:\n  $ tes bump global:main patch --receipt bump.json && tes verify bump.json")
     .action(async (file: string | undefined, flags: VerifyFlags) => {
       if (flags.offline === true && file === undefined) {
-        throw new TesError("usage", { detail: "Without an authority there is only a receipt to check: name its file." });
+        throw new TesError("usage", {
+          detail: "Without an authority there is only a receipt to check: name its file.",
+        });
       }
       if (file === undefined) await verifyAuthority(io, await reach(io, flags));
       else if (flags.offline === true) await verifyOffline(io, await locate(io, flags), resolve(io.cwd, file));
       else await verifyFile(io, await reach(io, flags), resolve(io.cwd, file));
-    });
-      }
-      if (file === undefined) await verifyAuthority(io, reached);
-      else await verifyFile(io, reached, resolve(io.cwd, file), flags.offline === true);
     });
 }
 

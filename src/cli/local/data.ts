@@ -151,7 +151,8 @@ export async function readIfPresent(path: string, maxBytes: number = MAX_KEY_FIL
   try {
     return await readSmallFile(path, maxBytes);
   } catch (thrown) {
-    if (thrown instanceof TesError && codeOf(thrown.cause) === "ENOENT") return null;
+    // ENOTDIR: what should be its directory is a file, of which whoever writes there will speak.
+    if (thrown instanceof TesError && /^(ENOENT|ENOTDIR)$/.test(codeOf(thrown.cause) ?? "")) return null;
     throw thrown;
   }
 }

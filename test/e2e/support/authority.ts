@@ -22,13 +22,24 @@ export interface Served {
 export interface ServeArgs extends RunOptions {
   /** Name of the data directory in the place. Default `data`. */
   readonly data?: string;
+  /** Default 0, a free one; `usual` leaves the choice to the command. */
+  readonly port?: number | "usual";
   readonly args?: readonly string[];
 }
 
-/** Starts `tes serve --json` on a free port and waits until it says that it accepts connections. */
-export async function serve(place: Place, { data = "data", args = [], ...options }: ServeArgs = {}): Promise<Served> {
-  const port = args.includes("--port") ? [] : ["--port", "0"];
-  const run = place.tes(["serve", "--json", "--data", join(place.dir, data), ...port, ...args], options);
+/** Begins `tes serve --json`. */
+export function beginServe(place: Place, { data = "data", port = 0, args = [], ...options }: ServeArgs = {}): Running {
+  const asked = port === "usual" ? [] : ["--port", String(port)];
+  return place.tes(["serve", "--json", "--data", join(place.dir, data), ...asked, ...args], options);
+}
+
+/** Starts `tes serve` and waits until it says that it accepts connections. */
+export async function serve(place: Place, args: ServeArgs = {}): Promise<Served> {
+  return served(beginServe(place, args));
+}
+
+/** Waits until a run of `tes serve --json` accepts connections. @throws with what it said, when it ends instead */
+export async function served(run: Running): Promise<Served> {
   const announced = await run.firstLine();
   const { url, pid, workerdPid } = JSON.parse(announced) as { url: string; pid: number; workerdPid: number };
   const pids = { launcher: run.child.pid!, tes: pid, workerd: workerdPid };
@@ -43,6 +54,14 @@ export async function serve(place: Place, { data = "data", args = [], ...options
       return run.exited;
     },
   };
+}
+
+/** The problem (RFC 9457) that a run which must fail wrote to stderr, and its exit code. */
+export async function failure(run: Running): Promise<{ exit: number; code: string; [member: string]: unknown }> {
+  const exit = await run.exited;
+  const line = run.stderr.split("\n").findLast((text) => text.startsWith("{"));
+  if (line === undefined) throw new Error(`no problem on stderr, exit ${exit}:\n${run.stdout}${run.stderr}`);
+  return { exit, ...(JSON.parse(line) as { code: string }) };
 }
 
 /** What `tes init` leaves in a data directory: the signing key, and the public half of the recovery key. */

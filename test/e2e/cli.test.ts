@@ -1,0 +1,290 @@
+/** The command line as its users run it: init, entity, bump, verify, token, doctor, start. */
+
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { failure, serve } from "./support/authority.ts";
+import { makePlace, type Place } from "./support/place.ts";
+
+const REGISTRY_FILE = {
+  entities: [
+    { id: "global:main", version: "1.4.0", files: [{ path: "package.json" }] },
+    {
+      id: "component:app",
+      strategy: "lockstep",
+      parent: "global:main",
+      files: [{ path: "app/version.ts", pattern: 'V = "([^"]+)"' }],
+    },
+  ],
+};
+
+async function done(place: Place, ...args: string[]): Promise<string> {
+  const run = place.tes(args);
+  const code = await run.exited;
+  if (code !== 0) throw new Error(`tes ${args.join(" ")} ended with ${code}:\n${run.stdout}${run.stderr}`);
+  return run.stdout;
+}
+
+const json = async <T>(place: Place, ...args: string[]): Promise<T> =>
+  JSON.parse(await done(place, ...args, "--json")) as T;
+
+/** A checkout with an authority in it, after `tes init`. */
+async function makeCheckout(place: Place): Promise<void> {
+  await mkdir(join(place.dir, "app"));
+  await writeFile(join(place.dir, "package.json"), '{\n  "name": "x",\n  "version": "1.4.0"\n}\n');
+  await writeFile(join(place.dir, "app/version.ts"), 'export const V = "1.4.0"; // kept\r\n');
+  await writeFile(join(place.dir, "tes.registry.json"), JSON.stringify(REGISTRY_FILE));
+  await done(place, "init");
+}
+
+const read = (place: Place, path: string) => readFile(join(place.dir, path), "utf8");
+const modeOf = async (place: Place, path: string) => (await stat(join(place.dir, path))).mode & 0o777;
+
+describe("tes init", () => {
+  test("makes keys for their owner only, declares what the file lists, and can be run again", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    for (const name of ["signing.key", "recovery.key", "admin.token"])
+      expect(await modeOf(place, `.tes/${name}`)).toBe(0o600);
+    const before = await read(place, ".tes/signing.key");
+    const again = await json<{ declared: string[]; unchanged: string[]; genesis: string }>(place, "init");
+    expect(again).toMatchObject({ declared: [], unchanged: ["global:main", "component:app"] });
+    expect(again.genesis).toMatch(/^[0-9a-f]{64}$/);
+    expect(await read(place, ".tes/signing.key")).toBe(before);
+  });
+
+  test("says how to keep the recovery key, and works on after it was moved away", async () => {
+    await using place = await makePlace();
+    await writeFile(join(place.dir, "package.json"), '{"version":"0.3.0"}');
+    const run = place.tes(["init"]);
+    expect(await run.exited).toBe(0);
+    expect(run.stderr).toContain("recovery.key offline");
+    expect(JSON.parse(await read(place, "tes.registry.json"))).toEqual({
+      registry: "default",
+      entities: [{ id: "global:main", version: "0.3.0", files: [{ path: "package.json" }] }],
+    });
+    const { rename } = await import("node:fs/promises");
+    await rename(join(place.dir, ".tes/recovery.key"), join(place.dir, "elsewhere"));
+    await done(place, "init");
+  });
+
+  test("opens another registry, private, which a stranger cannot read", async () => {
+    await using place = await makePlace();
+    await done(place, "init", "--registry", "inner", "--private");
+    const authority = await serve(place, { data: ".tes" });
+    expect((await fetch(`${authority.url}/v1/inner`)).status).toBe(401);
+    const list = await json<{ entities: unknown[] }>(place, "entity", "list", "--registry", "inner");
+    expect(list.entities).toHaveLength(1);
+  });
+});
+
+describe("tes bump", () => {
+  test("shows the plan, takes the version, writes its files and nothing else, and leaves a receipt that proves", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    const plan = await done(place, "bump", "global:main", "minor", "--dry-run");
+    expect(plan).toContain("global:main    1.4.0  1.5.0  package.json");
+    expect(await read(place, "package.json")).toContain("1.4.0");
+    const out = await done(place, "bump", "global:main", "minor", "--receipt", "r.json");
+    expect(out).toContain("component:app  1.4.0  1.5.0  app/version.ts");
+    expect(out).toMatch(/proved statement 3 under a checkpoint of size 4, 2 files written/);
+    expect(await read(place, "package.json")).toBe('{\n  "name": "x",\n  "version": "1.5.0"\n}\n');
+    expect(await read(place, "app/version.ts")).toBe('export const V = "1.5.0"; // kept\r\n');
+
+    expect(await done(place, "verify", "r.json")).toContain("still holds it");
+    expect(await done(place, "verify")).toContain("is the pinned one");
+    const forged = (await read(place, "r.json")).replace('"to":"1.5.0"', '"to":"1.5.1"');
+    await writeFile(join(place.dir, "forged.json"), forged);
+    expect(await failure(place.tes(["verify", "forged.json", "--json"]))).toMatchObject({
+      exit: 1,
+      code: "proof_invalid",
+    });
+  });
+
+  test("the same idempotency key gives the same version, not another one", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    const args = ["bump", "global:main", "patch", "--idempotency-key", "job-17"];
+    const first = await json<{ seq: number; changes: unknown }>(place, ...args);
+    const again = await json<{ seq: number; changes: unknown; files: string[] }>(place, ...args);
+    expect(again).toMatchObject({ seq: first.seq, changes: first.changes });
+    expect(await read(place, "package.json")).toContain("1.4.1");
+  });
+
+  test("a file without its version stops it before a version is taken", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    await writeFile(join(place.dir, "app/version.ts"), "nothing here\n");
+    const refused = await failure(place.tes(["bump", "global:main", "minor", "--json"]));
+    expect(refused).toMatchObject({ exit: 1, code: "file_pattern" });
+    const { version } = await json<{ version: string }>(place, "entity", "show", "global:main");
+    expect(version).toBe("1.4.0");
+  });
+
+  test("says how to finish when files could not be written after the version was taken, and that finishes it", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    // A directory that takes no new file: staging the new contents beside the old ones fails, also for root.
+    const { execFileSync } = await import("node:child_process");
+    const immutable = () => execFileSync("chattr", ["+i", join(place.dir, "app")], { stdio: "ignore" });
+    let held = "chattr";
+    try {
+      immutable();
+    } catch {
+      held = "mode";
+      await chmod(join(place.dir, "app"), 0o500);
+    }
+    if (held === "mode" && process.getuid?.() === 0) {
+      console.warn("Not run: this user writes everywhere, and chattr does not work here.");
+      return;
+    }
+    const refused = await failure(place.tes(["bump", "global:main", "minor", "--json"]));
+    if (held === "chattr") execFileSync("chattr", ["-i", join(place.dir, "app")]);
+    else await chmod(join(place.dir, "app"), 0o700);
+    expect(refused).toMatchObject({ exit: 1, code: "file_unwritable" });
+    expect(refused.detail).toContain("tes bump --finish 3");
+    expect(await read(place, "package.json")).toContain("1.4.0");
+    await done(place, "bump", "--finish", "3");
+    expect(await read(place, "package.json")).toContain("1.5.0");
+    expect(await read(place, "app/version.ts")).toContain("1.5.0");
+    // Once more changes nothing.
+    expect(await done(place, "bump", "--finish", "3")).toContain("0 files written");
+  });
+
+  test("refusals of the authority come with their code and leave the checkout alone", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    const cases: [string[], string, number][] = [
+      [["bump", "component:none", "minor"], "entity_unknown", 1],
+      [["bump", "component:app", "minor"], "lockstep_follows_parent", 1],
+      [["bump", "global:main", "minor", "--expected", "9.9.9"], "version_conflict", 1],
+      [["bump", "Global:Main", "minor"], "invalid_field", 1],
+      [["bump", "global:main", "big"], "usage", 2],
+      [["bump"], "usage", 2],
+      [["bump", "--finish", "0"], "usage", 2],
+      [["verify", "--offline"], "usage", 2],
+      [["nonsense"], "usage", 2],
+      [["entity", "show", "component:none"], "entity_unknown", 1],
+      [["verify", "absent.json"], "file_unreadable", 1],
+      [["entity", "list", "--url", "http://127.0.0.1:1"], "genesis_unpinned", 1],
+    ];
+    for (const [args, code, exit] of cases) {
+      expect(await failure(place.tes([...args, "--json"])), args.join(" ")).toMatchObject({ code, exit });
+    }
+    expect(await read(place, "package.json")).toContain("1.4.0");
+  });
+});
+
+describe("tes token", () => {
+  test("a token bumps what its scope covers and nothing else; a foreign one does nothing", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    await done(place, "token", "mint", "--scope", "bump:component:*", "--out", "ci.token");
+    expect(await modeOf(place, "ci.token")).toBe(0o600);
+    const refused = await failure(place.tes(["bump", "global:main", "patch", "--token-file", "ci.token", "--json"]));
+    expect(refused).toMatchObject({ code: "forbidden" });
+    await writeFile(join(place.dir, "other.key"), `${"5a".repeat(32)}\n`, { mode: 0o600 });
+    await done(place, "token", "mint", "--scope", "admin", "--key-file", "other.key", "--out", "other.token");
+    const foreign = await failure(place.tes(["bump", "global:main", "patch", "--token-file", "other.token", "--json"]));
+    expect(foreign).toMatchObject({ code: "token_invalid" });
+    expect(
+      await failure(place.tes(["token", "mint", "--scope", "admin", "--out", "ci.token", "--json"])),
+    ).toMatchObject({
+      code: "file_exists",
+    });
+    expect(await done(place, "token", "inspect", "ci.token", "--key-file", ".tes/signing.key")).toContain("holds");
+    expect(await place.tes(["token", "inspect", "ci.token", "--key-file", "other.key"]).exited).toBe(1);
+    for (const bad of [["--scope", "root"], ["--scope", "read", "--expires-in", "367d"], []]) {
+      expect(await failure(place.tes(["token", "mint", ...bad, "--json"]))).toMatchObject({ code: "usage", exit: 2 });
+    }
+  });
+});
+
+describe("tes doctor", () => {
+  test("is content after init, and names a key that others can read, a file that lags and an entity that is missing", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    await done(place, "doctor");
+    await chmod(join(place.dir, ".tes/signing.key"), 0o644);
+    await writeFile(join(place.dir, "package.json"), '{"version":"1.3.9"}');
+    await writeFile(
+      join(place.dir, "tes.registry.json"),
+      JSON.stringify({ entities: [...REGISTRY_FILE.entities, { id: "api:new" }] }),
+    );
+    const run = place.tes(["doctor"]);
+    expect(await run.exited).toBe(1);
+    expect(run.stdout).toMatch(/error +signing key: .*can be read by others \(mode 644\)/);
+    expect(run.stdout).toContain("package.json holds 1.3.9 where global:main was 1.4.0");
+    expect(run.stdout).toContain("api:new: is not declared yet");
+  });
+});
+
+describe("tes start", () => {
+  test("does the main job, ends with 0, goes on from where it was, and leaves the checkout as it is", async () => {
+    await using place = await makePlace();
+    await mkdir(join(place.dir, "app"));
+    await writeFile(join(place.dir, "package.json"), '{"version":"1.4.0"}\n');
+    await writeFile(join(place.dir, "app/version.ts"), 'V = "1.4.0"\n');
+    await writeFile(join(place.dir, "tes.registry.json"), JSON.stringify(REGISTRY_FILE));
+    const first = await done(place, "start", "--exit", "--port", "0");
+    expect(first).toMatch(/bump global:main +\d+ ms {2}global:main 1\.4\.0 → 1\.5\.0, component:app 1\.4\.0 → 1\.5\.0/);
+    expect(first).toMatch(/nothing was lost +\d+ ms {2}same size 4, same root/);
+    const second = await done(place, "start", "--exit", "--port", "0");
+    expect(second).toMatch(/signing key kept, recovery key kept/);
+    expect(second).toMatch(/bump global:main +\d+ ms {2}global:main 1\.5\.0 → 1\.6\.0/);
+    expect(await read(place, "package.json")).toBe('{"version":"1.4.0"}\n');
+    expect(await read(place, ".tes/checkout/package.json")).toBe('{"version":"1.6.0"}\n');
+  });
+
+  test("keeps serving without --exit, until it is told to stop", async () => {
+    await using place = await makePlace();
+    const run = place.tes(["start", "--port", "0", "--json"]);
+    const lines: Record<string, unknown>[] = [];
+    for await (const chunk of run.child.stdout!) {
+      lines.push(
+        ...String(chunk)
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line) as Record<string, unknown>),
+      );
+      if (lines.some((line) => "url" in line)) break;
+    }
+    const { url } = lines.at(-1)! as { url: string };
+    expect((await fetch(`${url}/v1/default`)).status).toBe(200);
+    run.child.kill("SIGTERM");
+    expect(await run.exited).toBe(0);
+  });
+});
+
+describe("help", () => {
+  const commands = [
+    "start",
+    "serve",
+    "init",
+    "entity list",
+    "entity declare",
+    "entity sync",
+    "bump",
+    "verify",
+    "token mint",
+    "doctor",
+  ];
+  test.each(commands)("tes %s --help shows an example and --json, and ends with 0", async (command) => {
+    await using place = await makePlace();
+    const out = await done(place, ...command.split(" "), "--help");
+    expect(out).toContain("Example");
+    expect(out).toContain("--json");
+  });
+
+  test("tes alone shows the commands and ends with 2", async () => {
+    await using place = await makePlace();
+    expect(await place.tes([]).exited).toBe(2);
+  });
+});

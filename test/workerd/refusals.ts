@@ -1,0 +1,39 @@
+/** Tables of requests that are refused: each with its documented code, and with nothing changed by it. */
+
+import { expect, test } from "vitest";
+import { codeOf, type Exchange, isSigned, snapshot, textOf } from "./authority.ts";
+import { expectSigned, keysOf } from "./verifiers.ts";
+
+/** What is sent, the status and the code that it gets. */
+export type Refusal = readonly [name: string, send: () => Promise<Exchange>, status: number, code: string];
+
+/** Headers that every answer carries, and those that none does (design: never 304, never ETag). */
+export function expectHeaders({ status, headers }: Exchange): void {
+  expect(headers["cache-control"]).toMatch(/\bno-transform\b/);
+  expect(headers["x-content-type-options"]).toBe("nosniff");
+  expect(headers).not.toHaveProperty("etag");
+  expect(headers).not.toHaveProperty("set-cookie");
+  expect([204, 304]).not.toContain(status);
+}
+
+/**
+ * A test for each row: the code, its status, signed by both keys of the registry (or by nobody), and the registry as it
+ * was: every row of every table, its state and its signed head.
+ *
+ * @param token reads the registry, when it is private
+ */
+export function testRefusals(
+  registry: string,
+  rows: readonly Refusal[],
+  { signed = true, token }: { signed?: boolean; token?: () => string } = {},
+): void {
+  test.each(rows)("%s", async (_name, send, status, code) => {
+    const before = await snapshot(registry, token?.());
+    const answer = await send();
+    expect([answer.status, codeOf(answer)], textOf(answer)).toEqual([status, code]);
+    expect(isSigned(answer)).toBe(signed);
+    if (signed) await expectSigned(answer, await keysOf(registry, token === undefined ? {} : { token: token() }));
+    expectHeaders(answer);
+    expect(await snapshot(registry, token?.())).toEqual(before);
+  });
+}
