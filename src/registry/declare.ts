@@ -1,4 +1,5 @@
 /** Declaring entities: what a declaration leaves out, and what it must not do. */
+import { compareCodeUnits } from "../core/bytes.ts";
 import { canonicalize } from "../core/canonical-json.ts";
 import { type ErrorCode, type ErrorExtra, TesError } from "../core/errors.ts";
 import { MAX_ENTITIES } from "../core/limits.ts";
@@ -71,7 +72,7 @@ export function decideDeclare(rows: Rows, command: DeclareCommand): DeclaredBody
     strategy,
     parent,
     files: command.files ?? current?.files.map((file) => ({ ...file })) ?? [],
-    ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata: { ...metadata } }),
+    ...(metadata === undefined || Object.keys(metadata).length === 0 ? {} : { metadata: inOrder(metadata) }),
   };
   checkDeclared(rows, body, command.field ?? "");
   if (current === undefined && rows.entityCount() >= MAX_ENTITIES) {
@@ -119,6 +120,11 @@ export function checkDeclared(rows: Rows, body: DeclaredBody, field = ""): void 
         current: version,
         parent: above.version,
       });
+}
+
+/** Labels in the order of their keys, as the statement's bytes have them: rows look the same when they are read again. */
+function inOrder(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => compareCodeUnits(a, b)));
 }
 
 /** Whether walking up from an entity meets the ancestor. There is no cycle in the rows, so the walk ends. */

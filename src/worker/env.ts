@@ -33,4 +33,6 @@ export interface WorkerEnv extends VersionDOEnv {
    * nobody does, there is no limit unless this is set, and then one for all.
    */
   TES_ADDRESS_RATE?: string;
+  /** `off`: every read goes to its object. */
+  TES_READ_CACHE?: string;
 }

@@ -80,7 +80,11 @@ export function findRoute(registry: string, method: string, path: string): Found
   const router = registry === "default" ? routers.default : routers.other;
   const found = match(router, method === "HEAD" ? "GET" : method, path);
   if (found !== undefined) return found;
-  const allowed = (["GET", "POST"] as const).filter((other) => match(router, other, path) !== undefined);
+  // A genesis comes before there is a registry: one that is there takes none.
+  const allowed = (["GET", "POST"] as const).filter((other) => {
+    const hit = match(router, other, path);
+    return hit !== undefined && hit.route.name !== "genesis";
+  });
   if (allowed.length === 0) throw new TesError("route_unknown");
   const allow = allowed.flatMap((name) => (name === "GET" ? ["GET", "HEAD"] : [name])).join(", ");
   throw new TesError("method_not_allowed", { facts: { allow } });

@@ -47,8 +47,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   #opened: Promise<Open | TesError> | undefined;
   /** The same, once it is there: asked for where nothing may wait. */
   #current: Open | undefined;
-  /** A registry with its genesis that `default` does not list yet. */
-  #founded: Open | undefined;
+  /** What opens or carries in a registry happens one at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
   #importer: Importer | undefined;
   /** `default` took it off the list: unknown to the outside, readable for its own admins. */
   #delisted = false;
@@ -72,13 +72,19 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     if (!this.#isNamed(registry)) return unsigned(sayProblem(new TesError("registry_unknown")));
     const base = `/v1/${this.#registry}`;
     // Before anything is opened: a first request makes a genesis on a local authority, and an import needs none there.
-    if (ask.path === `${base}/import` && this.#isImportable()) return this.#transfer(ask);
+    if (ask.path === `${base}/import` && this.#isImportable()) {
+      return this.#inTurn(() => this.#transfer(ask));
+    }
     const opened = await this.#whenOpen();
     if (!(opened instanceof TesError)) return this.#signed(opened, ask);
     if (ask.method === "POST") {
-      if (opened.code === "registry_unknown" && ask.path === base) return this.#found(ask);
+      if (opened.code === "registry_unknown" && ask.path === base) {
+        return this.#inTurn(() => this.#found(ask));
+      }
       // A backup of another authority's log: its keys are not here, and a restore brings those that are.
-      if (opened.code === "signing_key_mismatch" && ask.path === `${base}/restore`) return this.#transfer(ask);
+      if (opened.code === "signing_key_mismatch" && ask.path === `${base}/restore`) {
+        return this.#inTurn(() => this.#transfer(ask));
+      }
     }
     return unsigned(sayProblem(opened));
   }
@@ -111,6 +117,12 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     if (!this.#isNamed(name) || !this.#store.exists() || this.#store.size() === 0) return;
     this.#store.putMeta("listed", "no");
     this.#delisted = true;
+  }
+
+  #inTurn(work: () => Promise<Answer>): Promise<Answer> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   #isNamed(registry: string): boolean {
@@ -285,13 +297,12 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
         const ledger = openLedger(this.#store, this.#registry, now);
         return this.#getSigningKey(ledger.size === 0 ? undefined : activeKeys(ledger), ledger.size === 0);
       });
-      // No await from here to the write: a second genesis finds the first, whose keys then sign the refusal.
-      if (this.#current !== undefined) return await this.answer(ask, this.#registry);
+      // Whoever waited for its turn finds what the one before it made, whose keys then sign the refusal.
+      if (this.#current !== undefined) return await this.#signed(this.#current, ask);
       const open = this.#founding(keys, request, { by: claims.jti, now, idempotency });
       if (this.#registry !== DEFAULT_REGISTRY) await this.#enlist(open.ledger);
-      this.#founded = undefined;
-      this.#current ??= open;
-      this.#opened = Promise.resolve(this.#current);
+      this.#current = open;
+      this.#opened = Promise.resolve(open);
       return await this.#sign(ask, await sayGenesis(open), keys, open.ledger.size, now);
     } catch (thrown) {
       return unsigned(sayProblem(this.#report(thrown)));
@@ -308,13 +319,11 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       throw new TesError("genesis_exists", { detail: "It was delisted, and its log is kept." });
   }
 
-  /** The genesis, written now or by an earlier try that ended before it was listed. Synchronous. */
+  /** The genesis, written now or by an earlier try that ended before it was listed. */
   #founding(keys: SigningKeys, request: GenesisRequest, write: Omit<Write, "commands">): Open {
     if (this.#isImporting()) throw new TesError("genesis_exists", { detail: "An import is under way." });
-    const ledger = this.#founded?.ledger ?? openLedger(this.#store, this.#registry, write.now);
-    if (ledger.size === 0) this.#founded = this.#begin(ledger, keys, request, write);
-    const open = this.#founded ?? this.#serve(ledger, keys);
-    this.#founded = open;
+    const ledger = openLedger(this.#store, this.#registry, write.now);
+    const open = ledger.size === 0 ? this.#begin(ledger, keys, request, write) : this.#serve(ledger, keys);
     const { visibility, recovery } = ledger.rows.registry()!;
     if (visibility !== request.visibility || recovery.x !== request.recovery.x) throw new TesError("genesis_exists");
     return open;
