@@ -60,10 +60,10 @@ export const MAX_LABEL_VALUE_CHARS = 256;
 /** A reason: a commit message, or the variables of a CI job. */
 export const MAX_REASON_BYTES = 8_192;
 /** Entries of one page of a history, and as many when nobody says. */
-export const MAX_PAGE = 100;
-export const DEFAULT_PAGE = 50;
+export const MAX_PAGE_SIZE = 100;
+export const DEFAULT_PAGE_SIZE = 50;
 /** Entities whose version one restore raises: every entity there may be. */
-export const MAX_FLOOR = 1_000;
+export const MAX_FLOOR_ENTITIES = 1_000;
 /** One page of an export: as much as an import takes in one request. */
 export const MAX_EXPORT_PAGE_BYTES = 524_288;
 /** One `wrangler deploy --dry-run`: it takes about a second, and longer where the project has a build of its own. */

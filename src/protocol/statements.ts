@@ -4,7 +4,7 @@ import { type Bytes, concat, utf8 } from "../core/bytes.ts";
 import { canonicalBytes } from "../core/canonical-json.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
-import { MAX_FLOOR, MAX_STATEMENT_BYTES } from "../core/limits.ts";
+import { MAX_FLOOR_ENTITIES, MAX_STATEMENT_BYTES } from "../core/limits.ts";
 import { SCOPES } from "../core/semver.ts";
 import {
   AuthorityUrl,
@@ -66,7 +66,7 @@ const restore = {
   lost: v.strictObject({ size: Count, root: Base64Hash }),
   floor: v.pipe(
     v.array(v.strictObject({ entity: Entity, version: Version })),
-    v.maxLength(MAX_FLOOR, `at most ${MAX_FLOOR} entities`),
+    v.maxLength(MAX_FLOOR_ENTITIES, `at most ${MAX_FLOOR_ENTITIES} entities`),
     v.check((floor) => new Set(floor.map(({ entity }) => entity)).size === floor.length, "an entity stands twice"),
   ),
   keys: GenesisKeys,

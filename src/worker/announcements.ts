@@ -3,9 +3,16 @@
 import { toBase64 } from "../core/bytes.ts";
 import { signCheckpoint } from "../core/checkpoint.ts";
 import type { Receipt } from "../protocol/answers.ts";
+import type { GenesisKeys } from "../protocol/statements.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SigningKeys } from "./signing-key.ts";
 import type { Store } from "./store.ts";
+
+/** The keys that sign here. After a move away these are still the old ones: the new ones are somewhere else. */
+export function activeKeys(ledger: Ledger): GenesisKeys {
+  const { keys, moved } = ledger.rows.registry()!;
+  return moved !== undefined && ledger.readOnly === moved.seq ? moved.from : keys;
+}
 
 /**
  * The receipts of all announcements. A checkpoint that is not kept yet is of the last one, which this object has just

@@ -58,6 +58,18 @@ export function openImporter(store: Store, registry: string): Importer {
   let replay = createReplay(store, createMemoryRows(header === undefined ? [] : store.patches(), store.blobRow));
   let tree = loadTree(store, header === undefined ? 0 : store.size());
 
+  /** Two parts contradict each other, or the whole is not what it says: nobody can tell which line was wrong. */
+  let spoiled = false;
+
+  /** Back to what storage holds, which is nothing where it was spoiled. */
+  const reload = (): void => {
+    if (spoiled) store.transaction(() => store.clearLog());
+    if (spoiled) header = undefined;
+    spoiled = false;
+    replay = createReplay(store, createMemoryRows(header === undefined ? [] : store.patches(), store.blobRow));
+    tree = loadTree(store, header === undefined ? 0 : store.size());
+  };
+
   const begin = (line: string, now: number): void => {
     const next = parseExportHeader(jsonOf(line));
     if (next.registry !== registry) throw invalid(`It is an export of ${next.registry}, not of ${registry}.`);
@@ -74,8 +86,9 @@ export function openImporter(store: Store, registry: string): Importer {
     const { seq, idempotency } = statement;
     if (seq > tree.size) throw invalid(`Statement ${tree.size} comes next.`, { received: tree.size });
     if (seq < tree.size) {
-      if (store.body(seq) !== text) throw invalid(`Statement ${seq} is not the one that came before.`);
-      return;
+      if (store.body(seq) === text) return;
+      spoiled = true;
+      throw invalid(`Statement ${seq} is not the one that came before.`);
     }
     if (seq >= header!.size) throw invalid("There are more statements than the header says.");
     replay.take(statement);
@@ -118,6 +131,32 @@ export function openImporter(store: Store, registry: string): Importer {
     }
   };
 
+  const check = async (own: GenesisKeys): Promise<void> => {
+    const row = replay.rows.registry();
+    if (header === undefined || row === undefined) throw invalid("The header and the genesis come first.");
+    const { size, genesis, origin, root, checkpoint } = header;
+    if (tree.size !== size) throw invalid(`Statement ${tree.size} comes next.`, { received: tree.size });
+    if (row.genesis !== genesis || row.origin !== origin || !equalBytes(tree.root(), fromBase64(root)!)) {
+      throw invalid("Its statements do not lead to the root that the header names.");
+    }
+    // The last statement may hand it over: the checkpoint above it is still the source's.
+    const last = size - 1;
+    const handedOver = row.moved?.seq === last;
+    const key = (handedOver ? row.moved!.from : row.keys)["log-ed25519"];
+    const signed = await verifyCheckpoint(checkpoint, {
+      origin,
+      publicKey: await importEd25519Public(key.x),
+      raw: fromBase64Url(key.x)!,
+    });
+    if (signed.size !== size || toBase64(signed.root) !== root) throw invalid("The checkpoint is of another tree.");
+    const ours = handedOver && row.keys["response-ed25519"].kid === own["response-ed25519"].kid;
+    store.transaction(() => {
+      if (handedOver) store.putAnnouncement(last, checkpoint);
+      if (!ours) store.putMeta("read_only", String(last));
+      store.putMeta("import", null);
+    });
+  };
+
   return {
     get received() {
       return tree.size;
@@ -135,8 +174,7 @@ export function openImporter(store: Store, registry: string): Importer {
       } catch (thrown) {
         // What is in memory went ahead of storage: it is read again, from the header on.
         header = before;
-        replay = createReplay(store, createMemoryRows(before === undefined ? [] : store.patches(), store.blobRow));
-        tree = loadTree(store, before === undefined ? 0 : store.size());
+        reload();
         const error = toTesError(thrown);
         // A log that contradicts itself is the sender's matter here.
         throw error.code === "internal" && error.detail !== undefined ? invalid(error.detail) : error;
@@ -144,29 +182,14 @@ export function openImporter(store: Store, registry: string): Importer {
       return lines.length > 0 && kindOfLine(lines.at(-1)!) === "end";
     },
     async finish(own) {
-      const row = replay.rows.registry();
-      if (header === undefined || row === undefined) throw invalid("The header and the genesis come first.");
-      const { size, genesis, origin, root, checkpoint } = header;
-      if (tree.size !== size) throw invalid(`Statement ${tree.size} comes next.`, { received: tree.size });
-      if (row.genesis !== genesis || row.origin !== origin || !equalBytes(tree.root(), fromBase64(root)!)) {
-        throw invalid("Its statements do not lead to the root that the header names.");
+      try {
+        await check(own);
+      } catch (thrown) {
+        // A part that is missing may still come; a whole that is wrong is forgotten.
+        spoiled = header !== undefined && tree.size === header.size;
+        if (spoiled) reload();
+        throw thrown;
       }
-      // The last statement may hand it over: the checkpoint above it is still the source's.
-      const last = size - 1;
-      const handedOver = row.moved?.seq === last;
-      const key = (handedOver ? row.moved!.from : row.keys)["log-ed25519"];
-      const signed = await verifyCheckpoint(checkpoint, {
-        origin,
-        publicKey: await importEd25519Public(key.x),
-        raw: fromBase64Url(key.x)!,
-      });
-      if (signed.size !== size || toBase64(signed.root) !== root) throw invalid("The checkpoint is of another tree.");
-      const ours = handedOver && row.keys["response-ed25519"].kid === own["response-ed25519"].kid;
-      store.transaction(() => {
-        if (handedOver) store.putAnnouncement(last, checkpoint);
-        if (!ours) store.putMeta("read_only", String(last));
-        store.putMeta("import", null);
-      });
     },
   };
 }

@@ -2,10 +2,12 @@
 
 import { compareCodeUnits, toBase64, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
-import { DEFAULT_PAGE, MAX_PAGE } from "../core/limits.ts";
-import type { EntityView, HistoryEntry } from "../protocol/answers.ts";
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from "../core/limits.ts";
+import type { EntityView, HistoryEntry, KeyView } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
+import type { GenesisKeys } from "../protocol/statements.ts";
 import type { EntityRow } from "../registry/rows.ts";
+import { activeKeys } from "./announcements.ts";
 import type { Ledger } from "./ledger.ts";
 import { countOf } from "./request.ts";
 import type { Handler, RouteContext } from "./route.ts";
@@ -61,8 +63,9 @@ export const entity: Handler = (context) => {
 
 export const history: Handler = ({ ledger, params, query }) => {
   const { entity } = rowOf(ledger, params.entity!, ledger.size);
-  const limit = query.limit === undefined ? DEFAULT_PAGE : countOf(query, "limit", MAX_PAGE + 1);
-  if (limit === 0) throw new TesError("invalid_field", { field: "limit", detail: `An integer from 1 to ${MAX_PAGE}.` });
+  const limit = query.limit === undefined ? DEFAULT_PAGE_SIZE : countOf(query, "limit", MAX_PAGE_SIZE + 1);
+  if (limit === 0)
+    throw new TesError("invalid_field", { field: "limit", detail: `An integer from 1 to ${MAX_PAGE_SIZE}.` });
   const below = query.cursor === undefined ? ledger.size : countOf(query, "cursor", ledger.size + 1);
   const found = ledger.history(entity, below, limit + 1);
   const entries = found.slice(0, limit).map(({ touch, statement }): HistoryEntry => {
@@ -124,30 +127,26 @@ export const blob: Handler = ({ ledger, store, params }) => {
   return sayJson({ digest, salt: toBase64(found.salt), text: found.text });
 };
 
+/** One set of keys as they are shown. `active`: they sign here; `announced`: they sign where the registry went. */
+function keyViews(keys: GenesisKeys, status: "active" | "announced"): KeyView[] {
+  const ed25519 = (use: "log-ed25519" | "response-ed25519") => {
+    const { kid, x } = keys[use];
+    return { kid, use, alg: "ed25519", kty: "OKP", crv: "Ed25519", x, status };
+  };
+  const symmetric = (use: "response-hmac" | "token-hs256") => ({ kid: keys[use].kid, use, alg: "hmac-sha256", status });
+  return [ed25519("log-ed25519"), ed25519("response-ed25519"), symmetric("response-hmac"), symmetric("token-hs256")];
+}
+
 export const keys: Handler = async ({ ledger, writer, host }) => {
   const genesis = ledger.statement(0);
-  const named = ledger.rows.registry()!.keys;
-  const ed25519 = (use: "log-ed25519" | "response-ed25519") => ({
-    kid: named[use].kid,
-    use,
-    alg: "ed25519",
-    kty: "OKP",
-    crv: "Ed25519",
-    x: named[use].x,
-    status: "active",
-  });
-  const symmetric = (use: "response-hmac" | "token-hs256") => ({
-    kid: named[use].kid,
-    use,
-    alg: "hmac-sha256",
-    status: "active",
-  });
+  const active = activeKeys(ledger);
+  const announced = ledger.rows.registry()!.keys;
   const announcements = await host.announcements();
   return sayJson({
     registry: ledger.registry,
     genesis,
     announcements,
-    keys: [ed25519("log-ed25519"), ed25519("response-ed25519"), symmetric("response-hmac"), symmetric("token-hs256")],
+    keys: [...keyViews(active, "active"), ...(announced === active ? [] : keyViews(announced, "announced"))],
     checkpoint: await writer.checkpoint(),
   });
 };

@@ -8,8 +8,7 @@ import { canonicalPath, DEFAULT_REGISTRY } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
-import type { RegistryRow } from "../registry/rows.ts";
-import { announcementsOf } from "./announcements.ts";
+import { activeKeys, announcementsOf } from "./announcements.ts";
 import { type Answer, type Ask, askOf } from "./ask.ts";
 import { audienceOf, createTokenVerifier, type TokenVerifier } from "./auth.ts";
 import { authorityOf } from "./authorities.ts";
@@ -150,6 +149,18 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       return opened;
     });
     return this.#opened;
+  }
+
+  /** Keeps other requests out meanwhile. What is thrown passes the gate as a value: a throw in it ends the object. */
+  async #gated<T>(work: () => Promise<T>): Promise<T> {
+    const outcome = await this.ctx.blockConcurrencyWhile(() =>
+      work().then(
+        (value) => ({ value }),
+        (thrown: unknown) => ({ thrown }),
+      ),
+    );
+    if ("thrown" in outcome) throw outcome.thrown;
+    return outcome.value;
   }
 
   /** Forgets what is open: what storage holds is another registry's state now. */
@@ -293,7 +304,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       const request = parseGenesisRequest(bodyOf(ask));
       const idempotency = idempotencyOf(ask, claims, `/v1/${this.#registry}`);
       await this.#needsDefault();
-      const keys = await this.ctx.blockConcurrencyWhile(async () => {
+      if (this.#isImporting()) throw new TesError("genesis_exists", { detail: "An import is under way." });
+      const keys = await this.#gated(async () => {
         const ledger = openLedger(this.#store, this.#registry, now);
         return this.#getSigningKey(ledger.size === 0 ? undefined : activeKeys(ledger), ledger.size === 0);
       });
@@ -321,7 +333,6 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
 
   /** The genesis, written now or by an earlier try that ended before it was listed. */
   #founding(keys: SigningKeys, request: GenesisRequest, write: Omit<Write, "commands">): Open {
-    if (this.#isImporting()) throw new TesError("genesis_exists", { detail: "An import is under way." });
     const ledger = openLedger(this.#store, this.#registry, write.now);
     const open = ledger.size === 0 ? this.#begin(ledger, keys, request, write) : this.#serve(ledger, keys);
     const { visibility, recovery } = ledger.rows.registry()!;
@@ -346,9 +357,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       checkHeaders(ask);
       const claims = await this.#deployer(ask, now);
       await this.#needsDefault();
-      keys = await this.ctx.blockConcurrencyWhile(() =>
-        loadSigningKey(this.env, this.#store, this.#registry, undefined, true),
-      );
+      keys = await this.#gated(() => loadSigningKey(this.env, this.#store, this.#registry, undefined, true));
       saying = ask.path.endsWith("/restore")
         ? await this.#restore(ask, claims, keys, now)
         : await this.#import(ask, keys, now);
@@ -501,12 +510,6 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     if (idempotency !== undefined && open.ledger.earlier(idempotency) !== undefined) return sayGenesis(open);
     throw new TesError("genesis_exists");
   }
-}
-
-/** The keys that sign here. After a move away these are still the old ones: the new ones are somewhere else. */
-function activeKeys(ledger: Ledger): GenesisKeys {
-  const { keys, moved }: RegistryRow = ledger.rows.registry()!;
-  return moved !== undefined && ledger.readOnly === moved.seq ? moved.from : keys;
 }
 
 async function sayGenesis({ ledger, writer }: Open): Promise<Saying> {

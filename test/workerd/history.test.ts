@@ -4,6 +4,7 @@ import { reset, runInDurableObject } from "cloudflare:test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { concat, fromBase64, utf8 } from "../../src/core/bytes.ts";
 import { sha256Hex } from "../../src/core/hash.ts";
+import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from "../../src/core/limits.ts";
 import {
   ask,
   codeOf,
@@ -111,6 +112,17 @@ test("pages hold together while the log goes on", async () => {
     await write("/entities", { entities: [{ entity: `z:n${pages}` }] });
   } while (cursor !== null);
   expect([pages, seqs]).toEqual([2, [8, 7, 6, 5, 4, 2]]);
+});
+
+test("a page holds 50 unless asked for another number, and at most 100", async () => {
+  await write("/entities", { entities: [{ entity: "y:long" }] });
+  for (let i = 0; i < MAX_PAGE_SIZE; i++) await post("/v1/acme/bump", { entity: "y:long", scope: "patch" }, { token });
+  await look();
+  const page = async (query = "") => jsonOf(await ask(`/v1/acme/entities/y:long/history${query}`));
+  expect((await page()).entries).toHaveLength(DEFAULT_PAGE_SIZE);
+  const { entries, next } = await page(`?limit=${MAX_PAGE_SIZE}`);
+  expect(entries).toHaveLength(MAX_PAGE_SIZE);
+  expect((await page(`?limit=1&cursor=${next}`)).entries[0].type).toBe("entity.declared");
 });
 
 test("the difference of two sizes is what is not the same", async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { decodeUtf8 } from "../../../src/core/bytes.ts";
 import { type JsonObject, type JsonValue, parseJson } from "../../../src/core/json.ts";
-import { MAX_STATEMENT_BYTES } from "../../../src/core/limits.ts";
+import { MAX_FLOOR_ENTITIES, MAX_STATEMENT_BYTES } from "../../../src/core/limits.ts";
 import {
   parseStatement,
   restoreBytes,
@@ -54,6 +54,7 @@ test.each(SAMPLES.map((sample) => [sample.type, sample] as const))(
   },
 );
 
+const floorOf = (count: number) => Array.from({ length: count }, (_, i) => ({ entity: `a:n${i}`, version: "1.0.0" }));
 const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`l${i}`, "x"]));
 
 test("labels keep every key, also those that schemas of records pass over", () => {
@@ -104,6 +105,8 @@ test.each<[string, JsonValue, string]>([
   ["a move to ftp", { ...MOVED, to: { ...MOVED.to, url: "ftp://tes.example" } }, "invalid_field /to/url"],
   ["a first epoch", { ...RESTORED, epoch: 1 }, "invalid_field /epoch"],
   ["a floor twice", { ...RESTORED, floor: [...RESTORED.floor, ...RESTORED.floor] }, "invalid_field /floor"],
+  ["a floor of all entities", { ...RESTORED, floor: floorOf(MAX_FLOOR_ENTITIES) }, "accepted"],
+  ["a floor of one more", { ...RESTORED, floor: floorOf(MAX_FLOOR_ENTITIES + 1) }, "invalid_field /floor"],
   ["the last seq", { ...BUMPED, seq: 2 ** 53 - 1 }, "accepted"],
 ])("%s", (_, json, expected) => {
   expect(refusal(() => parseStatement(json))).toBe(expected);
