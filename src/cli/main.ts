@@ -131,6 +131,3 @@ function stackOf(error: TesError): string {
 function redact(text: string): string {
   return text.replace(/[0-9a-fA-F]{64}/g, "[64 hex]").replace(/eyJ[\w-]+\.[\w-]+(?:\.[\w-]+)?/g, "[token]");
 }
-
-// bin/tes.mjs imports the built file and calls run itself; in a checkout Bun runs this file.
-if (import.meta.main) process.exitCode = await run(process.argv.slice(2));
