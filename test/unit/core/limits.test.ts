@@ -39,7 +39,7 @@ describe("every limit", () => {
 
   test.each(LIMITS)("%s says its unit or what it counts, and is a whole number above zero", (name, value) => {
     expect(name).toMatch(
-      /_(BYTES|CHARS|S|MS|DEPTH|ENTITIES|FILES|COMMANDS|SCOPES|HEIGHT|WIDTH|SIZE|ATTEMPTS|SIGNATURES|EDITS)$/,
+      /_(BYTES|CHARS|S|MS|DEPTH|ENTITIES|FILES|COMMANDS|SCOPES|HEIGHT|WIDTH|SIZE|ATTEMPTS|SIGNATURES|EDITS|LABELS)$/,
     );
     expect(Number.isSafeInteger(value) && value > 0).toBe(true);
   });
