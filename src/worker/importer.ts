@@ -21,7 +21,7 @@ import type { GenesisKeys } from "../protocol/statements.ts";
 import { createMemoryRows } from "../registry/rows.ts";
 import { loadTree } from "./ledger.ts";
 import { createReplay, type Fact, factOf } from "./replay.ts";
-import type { Store } from "./store.ts";
+import type { StatementRow, Store } from "./store.ts";
 
 export interface Importer {
   /** Statements taken so far. */
@@ -58,6 +58,8 @@ export function openImporter(store: Store, registry: string): Importer {
   let replay = createReplay(store, createMemoryRows(header === undefined ? [] : store.patches(), store.blobRow));
   let tree = loadTree(store, header === undefined ? 0 : store.size());
 
+  /** Statements of the part that is being taken. */
+  let inserts: StatementRow[] = [];
   /** Two parts contradict each other, or the whole is not what it says: nobody can tell which line was wrong. */
   let spoiled = false;
 
@@ -86,14 +88,14 @@ export function openImporter(store: Store, registry: string): Importer {
     const { seq, idempotency } = statement;
     if (seq > tree.size) throw invalid(`Statement ${tree.size} comes next.`, { received: tree.size });
     if (seq < tree.size) {
-      if (store.body(seq) === text) return;
+      if ((store.body(seq) ?? inserts.find((row) => row.seq === seq)?.body) === text) return;
       spoiled = true;
       throw invalid(`Statement ${seq} is not the one that came before.`);
     }
     if (seq >= header!.size) throw invalid("There are more statements than the header says.");
     replay.take(statement);
     const staged = tree.stage(leaf);
-    store.insert({ seq, leaf, body: text, idem: idempotency?.key ?? null, request: idempotency?.request ?? null });
+    inserts.push({ seq, leaf, body: text, idem: idempotency?.key ?? null, request: idempotency?.request ?? null });
     for (const tile of staged.sealed) store.insertTile(tile);
     staged.commit();
   };
@@ -153,6 +155,7 @@ export function openImporter(store: Store, registry: string): Importer {
     store.transaction(() => {
       if (handedOver) store.putAnnouncement(last, checkpoint);
       if (!ours) store.putMeta("read_only", String(last));
+      store.indexLog();
       store.putMeta("import", null);
     });
   };
@@ -166,9 +169,11 @@ export function openImporter(store: Store, registry: string): Importer {
     },
     take(lines, now) {
       const before = header;
+      inserts = [];
       try {
         store.transaction(() => {
           for (const line of lines) takeLine(line, now);
+          store.insertAll(inserts);
           replay.flush();
         });
       } catch (thrown) {

@@ -136,6 +136,7 @@ function migrate(store: Store, size: number, now: number): void {
     const replay = createReplay(store, createMemoryRows([], store.blobRow));
     for (let seq = 0; seq < size; seq += REBUILD_PAGE) {
       for (const body of store.bodies(seq, REBUILD_PAGE)) replay.take(statementOf(body));
+      replay.flushTouched();
     }
     replay.flush();
   });
@@ -271,6 +272,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
         staged.commit();
         store.transaction(() => {
           for (const body of bodies) replay.take(statementOf(body));
+          replay.flushTouched();
         });
         return from + bodies.length;
       };

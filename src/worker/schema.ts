@@ -8,6 +8,9 @@ export interface Migration {
   readonly statements: readonly string[];
 }
 
+/** Finds what a request wrote before. */
+export const STATEMENT_INDEX = `CREATE INDEX statement_idem ON statement (idem) WHERE idem IS NOT NULL`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     id: 1,
@@ -21,7 +24,7 @@ export const MIGRATIONS: readonly Migration[] = [
         idem TEXT,
         request TEXT
       ) STRICT`,
-      `CREATE INDEX statement_idem ON statement (idem) WHERE idem IS NOT NULL`,
+      STATEMENT_INDEX,
       // Sealed tiles with their interior nodes: written once when 256 entries are full, never updated.
       `CREATE TABLE tile (
         level INTEGER NOT NULL,

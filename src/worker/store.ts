@@ -1,11 +1,11 @@
 /** All SQL of the authority. Nothing else touches storage; every function here is synchronous on purpose. */
 
-import type { Bytes } from "../core/bytes.ts";
+import { type Bytes, toHex } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import type { SealedTile } from "../core/tiles.ts";
 import type { BlobRow, EntityRow, Patch } from "../registry/rows.ts";
-import { BOOTSTRAP, MIGRATIONS } from "./schema.ts";
+import { BOOTSTRAP, MIGRATIONS, STATEMENT_INDEX } from "./schema.ts";
 
 /** What a statement's row holds. `body` is canonical text. */
 export interface StatementRow {
@@ -71,7 +71,10 @@ export interface Store {
   /** Only where the entity stands now, not where it stood: for a caller that wrote `touch` itself. */
   patchState(patch: Patch): void;
   patches(): Patch[];
-  touch(row: EntityRow): void;
+  /** Many steps at once: one statement for them all, since each call costs more than the row. */
+  touchAll(rows: readonly EntityRow[]): void;
+  /** Many statements at once. */
+  insertAll(rows: readonly StatementRow[]): void;
   /** The statements that touched an entity, newest first, below an index. */
   touches(entity: string, below: number, count: number): TouchRow[];
   /** Forgets what is derived from the log, before it is derived again. */
@@ -87,11 +90,17 @@ export interface Store {
   meta(key: MetaKey): string | undefined;
   /** Null takes it away. */
   putMeta(key: MetaKey, value: string | null): void;
-  /** Empties every table of the log and what follows it. Only for an import that starts over. */
+  /** Empties every table of the log and what follows it, and takes its index off: an import begins, or begins again. */
   clearLog(): void;
+  /** Puts the index back, once for all rows: several times faster than row by row. */
+  indexLog(): void;
   signingKey(slot: string): StoredKey | undefined;
   putSigningKey(slot: string, hex: Secret<string>): void;
 }
+
+/** Rows inserted out of one JSON text: it may have 2 MB (Cloudflare's limit), and 16 of the longest statements do. */
+const STATEMENTS_AT_ONCE = 16;
+const TOUCHES_AT_ONCE = 512;
 
 const bytesOf = (value: unknown): Bytes => new Uint8Array(value as ArrayBuffer);
 
@@ -238,7 +247,28 @@ export function openStore(storage: DurableObjectStorage): Store {
       rows(`SELECT tbl, key, value FROM state`).map(
         (row) => ({ table: row.tbl, key: row.key, value: JSON.parse(row.value as string) }) as Patch,
       ),
-    touch,
+    touchAll(touched) {
+      for (let i = 0; i < touched.length; i += TOUCHES_AT_ONCE) {
+        const page = touched.slice(i, i + TOUCHES_AT_ONCE);
+        const values = page.map((row) => [row.entity, row.seq, row.at, row.version, row.declared, row.retired ? 1 : 0]);
+        run(
+          `INSERT OR REPLACE INTO touch (entity, seq, at, version, declared, retired)
+           SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM json_each(?)`,
+          JSON.stringify(values),
+        );
+      }
+    },
+    insertAll(statements) {
+      for (let i = 0; i < statements.length; i += STATEMENTS_AT_ONCE) {
+        const page = statements.slice(i, i + STATEMENTS_AT_ONCE);
+        const values = page.map(({ seq, leaf, body, idem, request }) => [seq, toHex(leaf), body, idem, request]);
+        run(
+          `INSERT INTO statement (seq, leaf, body, idem, request)
+           SELECT value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)`,
+          JSON.stringify(values),
+        );
+      }
+    },
     touches: (entity, below, count) =>
       rows(
         `SELECT seq, at, version, declared, retired FROM touch WHERE entity = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
@@ -276,7 +306,9 @@ export function openStore(storage: DurableObjectStorage): Store {
       for (const table of ["statement", "tile", "state", "touch", "blob", "announcement", "meta"]) {
         run(`DELETE FROM ${table}`);
       }
+      run(`DROP INDEX IF EXISTS statement_idem`);
     },
+    indexLog: () => run(STATEMENT_INDEX),
     signingKey(slot) {
       const row = rows(`SELECT hex FROM signing_key WHERE slot = ?`, slot)[0];
       return row === undefined ? undefined : { hex: new Secret(row.hex as string), origin: "generated" };
