@@ -8,13 +8,16 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Bench, FULL, QUICK } from "./bench.ts";
+import { growth } from "./growth.ts";
 import { keys, signatures } from "./primitives.ts";
 import { reads } from "./reads.ts";
 import { sectionOf, textOf, withSection } from "./report.ts";
 import { size } from "./size.ts";
+import { start } from "./start.ts";
+import { transfer } from "./transfer.ts";
 import { writes } from "./writes.ts";
 
-const BENCHES: readonly Bench[] = [reads, writes, signatures, keys, size];
+const BENCHES: readonly Bench[] = [reads, writes, signatures, keys, start, size, growth, transfer];
 
 const DOCUMENT = join(import.meta.dirname, "..", "docs", "measurements.md");
 
