@@ -1,11 +1,11 @@
 /** Reading a log in, and deriving its state again. */
 
-import { importEd25519Seed, deriveEd25519, symmetricKid } from "../src/core/keys.ts";
 import { type Bytes, toBase64, toHex, utf8 } from "../src/core/bytes.ts";
 import { canonicalize } from "../src/core/canonical-json.ts";
 import { signCheckpoint } from "../src/core/checkpoint.ts";
 import { contentDigest } from "../src/core/digest.ts";
 import { createSha256, sha256 } from "../src/core/hash.ts";
+import { deriveEd25519, importEd25519Seed, symmetricKid } from "../src/core/keys.ts";
 import { MAX_EXPORT_PAGE_BYTES } from "../src/core/limits.ts";
 import { appendLeaf, EMPTY_FRONTIER, frontierRoot, leafHash } from "../src/core/merkle.ts";
 import { Secret } from "../src/core/secret.ts";

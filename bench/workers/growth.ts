@@ -5,11 +5,12 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { utf8 } from "../../src/core/bytes.ts";
-import { leafHash } from "../../src/core/merkle.ts";
-import { importEd25519Seed } from "../../src/core/keys.ts";
-import { Secret } from "../../src/core/secret.ts";
 import { sha256 } from "../../src/core/hash.ts";
-import type { Command } from "../../src/registry/decide.ts";
+import { importEd25519Seed } from "../../src/core/keys.ts";
+import { leafHash } from "../../src/core/merkle.ts";
+import { Secret } from "../../src/core/secret.ts";
+import { type Command, declareCommands } from "../../src/registry/decide.ts";
+import type { EntityRow } from "../../src/registry/rows.ts";
 import { type Ledger, loadTree, openLedger } from "../../src/worker/ledger.ts";
 import { openStore } from "../../src/worker/store.ts";
 import { bumpText, idempotencyAt, LOG_BEGIN, LOG_ENTITY, versionAt } from "../log.ts";
@@ -69,8 +70,7 @@ export class BenchObject extends DurableObject<Env> {
       recovery: { kid, x },
     };
     ledger.append({ commands: [genesis], by: "bench", now: LOG_BEGIN });
-    const declare: Command = { kind: "declare", declaration: { entity: LOG_ENTITY } };
-    ledger.append({ commands: [declare], by: "bench", now: LOG_BEGIN });
+    ledger.append({ commands: declareCommands({ entities: [{ entity: LOG_ENTITY }] }), by: "bench", now: LOG_BEGIN });
   }
 
   /** Goes on to `size`; every row of a bump is written, only nothing is decided. */
@@ -81,6 +81,7 @@ export class BenchObject extends DurableObject<Env> {
     const row = ledger.rows.entity(LOG_ENTITY)!;
     const tree = loadTree(store, ledger.size);
     store.transaction(() => {
+      const touched: EntityRow[] = [];
       for (let seq = tree.size; seq < size; seq++) {
         const body = bumpText(seq);
         const leaf = leafHash(utf8(body));
@@ -88,9 +89,10 @@ export class BenchObject extends DurableObject<Env> {
         const staged = tree.stage(leaf);
         store.insert({ seq, leaf, body, idem: key, request });
         for (const tile of staged.sealed) store.insertTile(tile);
-        store.touch({ ...row, version: versionAt(seq - 1), seq, at: LOG_BEGIN + seq });
+        touched.push({ ...row, version: versionAt(seq - 1), seq, at: LOG_BEGIN + seq });
         staged.commit();
       }
+      store.touchAll(touched);
       const last = size - 1;
       const value = { ...row, version: versionAt(last - 1), seq: last, at: LOG_BEGIN + last };
       if (last > row.seq) store.patch({ table: "entity", key: LOG_ENTITY, value });
@@ -121,6 +123,12 @@ export default {
     if (verb === undefined) return new Response("ready");
     const object = env.OBJECT.get(env.OBJECT.idFromName("bench"));
     const count = Number(number);
-    return Response.json(await (verb === "fill" ? object.fill(count) : object.appendEach(count)));
+    try {
+      return Response.json(await (verb === "fill" ? object.fill(count) : object.appendEach(count)));
+    } catch (thrown) {
+      return new Response(thrown instanceof Error ? `${thrown.stack} ${thrown.cause}` : String(thrown), {
+        status: 500,
+      });
+    }
   },
 };
