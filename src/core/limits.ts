@@ -82,3 +82,5 @@ export const MAX_ENTRY_BYTES = 2_097_152;
 export const MAX_ENTRY_FILES = 64;
 /** Lines that differ before a diff stops looking for the shortest: bounds its memory, which grows with the square. */
 export const MAX_DIFF_EDITS = 1_000;
+/** Mends of one configuration: each is read back as a whole, so their cost grows with the square. */
+export const MAX_MENDS = 200;
