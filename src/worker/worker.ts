@@ -29,9 +29,9 @@ const rawPath = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^?#]*)/.exec(url)
 app.use(async (context, next) => {
   const url = new URL(context.req.url);
   // One thing has one path: a spelling that a URL parser would rewrite is not another name for it.
-  if (rawPath(context.req.url) !== url.pathname || url.hash !== "") {
+  if (rawPath(context.req.url) !== url.pathname) {
     return refuse(
-      new TesError("bad_request", { detail: "The path has dot segments, a fragment, or is not encoded." }),
+      new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }),
       context.req.method,
     );
   }

@@ -20,7 +20,6 @@ const RAW_PATHS = [
   "/v1/default/entities/a:b/%2e%2e/%2e%2e/keys",
   "/v1/default/registries/%2e%2e/delist",
   "/v1\\default\\keys",
-  "/v1/default/keys#x",
   "/v1/default/entities/a b",
   "/v1/default/\u0430",
 ];
