@@ -92,7 +92,17 @@ const responseOf = (answer: Answer, method: string): Response =>
   new Response(method === "HEAD" ? null : answer.body, { status: answer.status, headers: answer.headers });
 
 /**
- * Answers one request to a registry.
+ * An answer from memory, ahead of all routing: routing and checks look at nothing but the URL and the environment, and
+ * this very text passed them when the answer was kept. Whoever gets undefined asks with `answerFor`.
+ */
+export function fromMemory(request: Request, env: WorkerEnv): Response | undefined {
+  if (env.TES_READ_CACHE === "off" || !isShareable(request)) return undefined;
+  const minSize = minSizeOf(request.headers.get("tes-min-size"));
+  return minSize === undefined ? undefined : cache.find(request.method, request.url, minSize, Date.now());
+}
+
+/**
+ * Answers one request to a registry, when memory did not.
  *
  * @param defer keeps a promise going after the request that made it has gone
  */
@@ -106,10 +116,6 @@ export async function answerFor(
   const { method } = request;
   const minSize = minSizeOf(request.headers.get("tes-min-size"));
   const shareable = minSize !== undefined && env.TES_READ_CACHE !== "off" && isShareable(request);
-  if (shareable) {
-    const kept = cache.find(method, url.href, minSize, Date.now());
-    if (kept !== undefined) return kept;
-  }
   const wait = waitOf(request, env.TES_ADDRESS_RATE);
   if (wait > 0) {
     const error = new TesError("rate_limited", { facts: { retryAfter: wait } });

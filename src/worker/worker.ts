@@ -10,7 +10,7 @@ import type { Answer } from "./ask.ts";
 import { authorityOf, parseAuthorities } from "./authorities.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { WorkerEnv } from "./env.ts";
-import { answerFor } from "./front.ts";
+import { answerFor, fromMemory } from "./front.ts";
 import OPENAPI from "./generated/openapi.json";
 import { sayJson, sayProblem, TEXT_TYPE, unsigned } from "./sign-response.ts";
 
@@ -76,4 +76,7 @@ app.onError((thrown, context) => {
   return refuse(new TesError("internal"), context.req.method);
 });
 
-export default app;
+export default {
+  fetch: (request: Request, env: WorkerEnv, context: ExecutionContext): Response | Promise<Response> =>
+    fromMemory(request, env) ?? app.fetch(request, env, context),
+};
