@@ -96,6 +96,36 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     });
   }
 
+  async knows(name: string, authorization: string | null): Promise<Told<boolean>> {
+    try {
+      if (!this.#isNamed(DEFAULT_REGISTRY)) throw new TesError("registry_unknown");
+      const opened = await this.#whenOpen();
+      const now = Date.now();
+      // The list is there even while the key is not.
+      const closed = opened instanceof TesError && opened.code !== "registry_unknown";
+      const ledger = closed ? openLedger(this.#store, DEFAULT_REGISTRY, now) : (opened as Partial<Open>).ledger;
+      if (ledger?.rows.listing(name) !== undefined) return { ok: true };
+      if (authorization === null) return { ok: false };
+      let claims: TokenClaims | undefined;
+      if (audienceOf(authorization) === `tes:${DEFAULT_REGISTRY}`) {
+        if (opened instanceof TesError) throw opened;
+        claims = await this.#claimsOf(opened, authorization, now);
+      } else {
+        // Who minted it offline holds the key of the environment: what this object made for itself nobody has seen.
+        const env = { ...this.env, TES_KEY_FALLBACK: "deny" };
+        const keys = await loadSigningKey(env, this.#store, name, undefined, false);
+        claims = await createTokenVerifier(keys, name).verify(authorization, now);
+      }
+      if (claims === undefined || !allows(claims, "admin")) {
+        throw new TesError("forbidden", { detail: "It needs the scope admin." });
+      }
+      return { ok: true };
+    } catch (thrown) {
+      const { code, detail = "" } = this.#report(thrown);
+      return { code, detail };
+    }
+  }
+
   async listingOf(name: string): Promise<Told<Listing>> {
     const told = await this.#told<Listing>(DEFAULT_REGISTRY, async ({ ledger }) => {
       const row = ledger.rows.listing(name);
@@ -382,6 +412,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
         await importer.finish(keys.record);
         this.#importer = undefined;
         this.#close();
+        if (this.#registry !== DEFAULT_REGISTRY) await this.#enlist(openLedger(this.#store, this.#registry, now));
       }
     }
     const { received, size } = importer;
