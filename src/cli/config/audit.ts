@@ -11,7 +11,7 @@ import type { Finding } from "./finding.ts";
 import { isPagesProject, readWorkers } from "./model.ts";
 import { type ParsedConfig, type ParseFault, parseConfig, splitMark } from "./parse.ts";
 import { placeFinder } from "./place.ts";
-import { type RuleId, ruleOf } from "./rules.ts";
+import { NO_ANSWER, type RuleId, ruleOf } from "./rules.ts";
 import { type KeyTest, maskPatterns } from "./secret-text.ts";
 import type { Span } from "./tree.ts";
 
@@ -84,7 +84,8 @@ export function auditConfig(input: AuditInput): Finding[] {
 /** What wrangler or Cloudflare answers to this very fault. */
 function answerOf(rule: RuleId, extra: ReportExtra): Finding["cloudflare"] {
   const general = ruleOf(rule).cloudflare;
-  if (extra.answer === null || general === undefined) return undefined;
+  if (extra.answer === null) return NO_ANSWER;
+  if (general === undefined) return undefined;
   const text = extra.answer ?? general.text.replace(/\bX\b/, () => extra.className ?? "X");
   return { ...general, text: maskPatterns(text) };
 }
