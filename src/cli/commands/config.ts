@@ -36,7 +36,7 @@ function auditCommand(io: CommandIo): Command {
       const format = formatOf(io, options);
       const paths =
         files.length === 0 ? [findConfig(io.cwd, undefined)] : files.map((file) => findConfig(io.cwd, file));
-      const audited = [...new Set(paths)].map((path) => auditFile(io.cwd, path));
+      const audited = await Promise.all([...new Set(paths)].map((path) => auditFile(io.cwd, path)));
       const kept = audited.map((file) => ({ file, findings: without(file.findings, options.ignore) }));
       const findings = kept.flatMap((each) => each.findings);
       if (hasFault(findings)) reportFinding(io);

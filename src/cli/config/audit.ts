@@ -12,7 +12,7 @@ import { isPagesProject, readWorkers } from "./model.ts";
 import { type ParsedConfig, type ParseFault, parseConfig, splitMark } from "./parse.ts";
 import { placeFinder } from "./place.ts";
 import { type RuleId, ruleOf } from "./rules.ts";
-import { maskPatterns } from "./secret-text.ts";
+import { type KeyTest, maskPatterns } from "./secret-text.ts";
 import type { Span } from "./tree.ts";
 
 export interface AuditInput {
@@ -27,6 +27,8 @@ export interface AuditInput {
   readonly exportedClasses?: ExportedClasses;
   /** Whether git ignores the file; leave it out where there is no repository. */
   readonly gitIgnored?: boolean;
+  /** `isPublicKeyText`: without it, the key that is printed in a public document is not found under a digest's name. */
+  readonly isPublicKey?: KeyTest;
 }
 
 /**
@@ -72,7 +74,7 @@ export function auditConfig(input: AuditInput): Finding[] {
       checkEnvironments(context);
       checkBindings(context);
     }
-    checkSecrets(context, input.gitIgnored);
+    checkSecrets(context, input.gitIgnored, input.isPublicKey);
   } else {
     report("parse", config.span, `The file does not parse: ${config.message}.`);
   }

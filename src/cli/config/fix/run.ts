@@ -55,12 +55,12 @@ export interface ShownRefusal {
  * @throws {TesError} file_unreadable, file_unwritable, conflict
  */
 export async function runFix(io: CommandIo, absolute: string, options: FixOptions): Promise<void> {
-  const file = auditFile(io.cwd, absolute);
+  const file = await auditFile(io.cwd, absolute);
   if (!file.config.ok) return refuseUnparsed(io, file);
   const result = mendFile(file);
   const bytes = utf8(result.text);
   const changed = result.text !== file.text;
-  const after = changed ? auditBytes(file.path, absolute, bytes) : file;
+  const after = changed ? await auditBytes(file.path, absolute, bytes) : file;
   const diff = diffTexts(shownText(file.config), shownText(parsed(after)), file.path);
   const refused = shownRefusals(result, after);
   if (!io.json) showMends(io, file, result, diff, refused, bytes);
