@@ -1,8 +1,8 @@
 /** Attacks on an authority as it runs: names that nobody opened, and bodies without end or without haste. */
 
+import { readdir } from "node:fs/promises";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { prepareData, serve } from "./support/authority.ts";
@@ -66,7 +66,11 @@ test("10,000 names that nobody opened store nothing, asked for in every way", { 
     (name) => fetch(`${authority.url}/v1/${name}/import`),
     (name) => fetch(`${authority.url}/v1/${name}`, { method: "POST", body: "{}" }),
     (name) =>
-      fetch(`${authority.url}/v1/${name}/bump`, { method: "POST", body: "{}", headers: { authorization: "Bearer a.b.c" } }),
+      fetch(`${authority.url}/v1/${name}/bump`, {
+        method: "POST",
+        body: "{}",
+        headers: { authorization: "Bearer a.b.c" },
+      }),
   ];
   let next = 0;
   const statuses = new Map<number, number>();
