@@ -97,7 +97,7 @@ function operation(name: string, spec: RouteSpec): object {
     operationId: name,
     summary: spec.summary,
     // On a private registry a read takes a token too: both ways are there.
-    security: spec.access === "read" ? [{}, { bearer: [] }] : [{ bearer: [] }],
+    security: spec.access === "open" ? [{}] : spec.access === "read" ? [{}, { bearer: [] }] : [{ bearer: [] }],
     parameters,
     ...body,
     responses: {
@@ -171,6 +171,7 @@ export function renderOpenApi(): string {
 }
 
 const ACCESS: Readonly<Record<RouteSpec["access"], string>> = {
+  open: "anyone",
   read: "anyone; `read` if private",
   "token:read": "a token with `read`",
   admin: "a token with `admin`",

@@ -102,7 +102,6 @@ describe("answers of somebody else, or of another time", () => {
       "/entities/a:hidden",
       "/log/checkpoint",
       "/log/proof?seq=1",
-      "/keys",
       "/diff?from=0",
     ]) {
       const inside = await ask(`/v1/secret${path}`, { headers: { authorization } });
