@@ -406,7 +406,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     // The registry's own path has no trailing slash: one resource, one name.
     if (path !== base && (!path.startsWith(`${base}/`) || path === `${base}/`)) throw new TesError("route_unknown");
     const { route, params } = findRoute(this.#registry, ask.method, path.slice(base.length) || "/");
-    seen.route = route.access === "read" ? route.name : `token ${route.name}`;
+    const forAll = route.access === "read" || route.access === "open";
+    seen.route = forAll ? route.name : `token ${route.name}`;
     if (route.name === "genesis") return this.#genesisAgain(open, ask, now);
     const query = queryOf(ask.query, route.query);
     const claims = await this.#claimsOf(open, ask.headers.authorization, now);
