@@ -88,6 +88,11 @@ export const ERRORS = {
 
   // Keys.
   key_format: row(400, "A signing key is 64 hexadecimal characters.", "Make one: tes key generate.", 1008, 2),
+  key_proof_failed: row(
+    502,
+    "The Worker does not show that it holds this signing key.",
+    "Put the key there (tes key deploy), or name the key that it holds.",
+  ),
   key_public: row(
     400,
     "This signing key is printed in a public document and is refused everywhere.",

@@ -43,6 +43,7 @@ export const pathOf = {
   entity: (registry: string, id: string): string => `${base(registry)}/entities/${id}`,
   history: (registry: string, id: string): string => `${base(registry)}/entities/${id}/history`,
   keys: (registry: string): string => `${base(registry)}/keys`,
+  keyProof: (registry: string): string => `${base(registry)}/key-proof`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   checkpoint: (registry: string): string => `${base(registry)}/log/checkpoint`,
   /** Without `to`: up to the size now. */

@@ -9,7 +9,8 @@ import { type JsonValue, parseJson } from "../core/json.ts";
 import { ed25519Kid } from "../core/keys.ts";
 import { MAX_IDEMPOTENCY_KEY_CHARS, MAX_NONCE_CHARS, MIN_NONCE_CHARS } from "../core/limits.ts";
 import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
-import { canonicalPath } from "../protocol/paths.ts";
+import { parseProofNonce } from "../protocol/key-proof.ts";
+import { canonicalPath, DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
@@ -20,7 +21,7 @@ import type { VersionDOEnv } from "./env.ts";
 import { type Ledger, openLedger, type Write } from "./ledger.ts";
 import { findRoute } from "./routes.ts";
 import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
-import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
+import { loadSigningKey, proveKeys, type SigningKeys } from "./signing-key.ts";
 import { openStore, type Store } from "./store.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
@@ -65,6 +66,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     // Under the object's concurrency gate: two first requests must not make two keys.
     if (this.#opened === undefined) this.#opened = this.ctx.blockConcurrencyWhile(() => this.#open());
     const opened = await this.#opened;
+    if (ask.path === pathOf.keyProof(this.#registry)) return this.#prove(opened, ask);
     if (!(opened instanceof TesError)) return this.#signed(opened, ask);
     if (opened.code === "registry_unknown" && ask.method === "POST" && ask.path === `/v1/${this.#registry}`) {
       return this.#authoriseGenesis(ask);
@@ -152,6 +154,33 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     } catch (thrown) {
       return unsigned(sayProblem(this.#report(thrown)));
     }
+  }
+
+  /**
+   * Shows which keys are in place. It proves itself, and `default` answers it before its genesis too, unsigned: whoever
+   * just put the key there has to be told whether it arrived.
+   */
+  async #prove(opened: Open | TesError, ask: Ask): Promise<Answer> {
+    const now = Date.now();
+    let saying: Saying;
+    try {
+      checkHeaders(ask);
+      if (opened instanceof TesError && (opened.code !== "registry_unknown" || this.#registry !== DEFAULT_REGISTRY)) {
+        throw opened;
+      }
+      if (ask.method !== "GET" && ask.method !== "HEAD") {
+        throw new TesError("method_not_allowed", { facts: { allow: "GET, HEAD" } });
+      }
+      const nonce = parseProofNonce(queryOf(ask.query, ["nonce"]).nonce);
+      const row = opened instanceof TesError ? undefined : opened.ledger.rows.registry();
+      const announced = row?.keys["response-ed25519"].kid ?? null;
+      const subject = { registry: this.#registry, authority: ask.authority, nonce, announced };
+      saying = sayJson(await proveKeys(this.env, this.#store, { ...subject, genesis: row?.genesis ?? null }));
+    } catch (thrown) {
+      saying = this.#refuse(thrown);
+    }
+    if (opened instanceof TesError) return unsigned(saying);
+    return signResponse(ask, saying, opened.keys, this.#registry, opened.ledger.size, now, nonceOf(ask));
   }
 
   async #signed(open: Open, ask: Ask): Promise<Answer> {
