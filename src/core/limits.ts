@@ -64,3 +64,9 @@ export const MAX_GIT_OUTPUT_BYTES = 67_108_864;
 export const GIT_READ_TIMEOUT_MS = 60_000;
 /** A commit message, as far as it is read for what it changes: longer ones are logs that somebody pasted. */
 export const MAX_COMMIT_MESSAGE_CHARS = 65_536;
+/** An entry point whose exports are read: what people write is kilobytes, and a larger bundle takes noticeable time. */
+export const MAX_ENTRY_BYTES = 2_097_152;
+/** Files that an entry point passes on with `export *`. */
+export const MAX_ENTRY_FILES = 64;
+/** Lines that differ before a diff stops looking for the shortest: bounds its memory, which grows with the square. */
+export const MAX_DIFF_EDITS = 1_000;

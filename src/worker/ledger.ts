@@ -83,14 +83,15 @@ export function openLedger(store: Store, registry: string): Ledger {
   const appendOne = (command: Command, write: Write, undo: Patch[]): Statement | null => {
     const body = decide(rows, command);
     if (body === null) return null;
+    // Members in the order in which a stored one is read, so that a retry is answered with the very same text.
     const statement = {
       v: 1,
-      ...body,
       registry,
       seq: tree.size,
       at: Math.max(at, write.now),
       by: write.by,
       ...(write.idempotency === undefined ? {} : { idempotency: write.idempotency }),
+      ...body,
     } as Statement;
     const bytes = statementBytes(statement);
     const leaf = leafHash(bytes);

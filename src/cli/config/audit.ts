@@ -1,22 +1,26 @@
 /** The audit: one configuration's text in, findings out. Pure, so that an editor, `tes deploy` and a test call it alike. */
 
 import { checkBindings } from "./checks/bindings.ts";
+import type { ExportedClasses } from "./checks/classes.ts";
 import type { AuditContext, ReportExtra } from "./checks/context.ts";
 import { checkEnvironments } from "./checks/environments.ts";
 import { checkFields } from "./checks/fields.ts";
-import { checkLifecycle, type ExportedClasses } from "./checks/lifecycle.ts";
+import { checkLifecycle } from "./checks/lifecycle.ts";
 import { checkSecrets } from "./checks/secrets.ts";
 import type { Finding } from "./finding.ts";
 import { isPagesProject, readWorkers } from "./model.ts";
-import { parseConfig, splitMark } from "./parse.ts";
+import { type ParsedConfig, type ParseFault, parseConfig, splitMark } from "./parse.ts";
 import { placeFinder } from "./place.ts";
 import { type RuleId, ruleOf } from "./rules.ts";
+import { maskPatterns } from "./secret-text.ts";
 import type { Span } from "./tree.ts";
 
 export interface AuditInput {
   /** As it should stand in the findings; its ending tells TOML from JSON. */
   readonly path: string;
   readonly text: string;
+  /** The text parsed, where the caller has done that already. */
+  readonly config?: ParsedConfig | ParseFault;
   /** The names of the other wrangler configurations in the same folder. */
   readonly siblings?: readonly string[];
   /** The names each entry point exports, by the text of `main`; null where they cannot be known. */
@@ -46,8 +50,9 @@ export function auditConfig(input: AuditInput): Finding[] {
     const finding: Finding = {
       rule,
       severity,
-      message,
-      remedy: extra.remedy ?? remedy,
+      // Names are quoted as they stand, and somebody may have written a secret where a name belongs.
+      message: maskPatterns(message),
+      remedy: maskPatterns(extra.remedy ?? remedy),
       file: input.path,
       ...from,
       ...(place.end > place.start ? { endLine: to.line, endColumn: to.column } : {}),
@@ -57,7 +62,7 @@ export function auditConfig(input: AuditInput): Finding[] {
     found.set(key, { start: place.start, finding });
   };
   checkSiblings(input, report);
-  const config = parseConfig(input.path, input.text);
+  const config = input.config ?? parseConfig(input.path, input.text);
   if (config.ok) {
     const context: AuditContext = { config, workers: readWorkers(config.root), report };
     checkFields(context);
@@ -77,7 +82,9 @@ function fillClass(
   answer: { readonly code?: number; readonly text: string },
   className: string | undefined,
 ): { readonly code?: number; readonly text: string } {
-  return className === undefined ? answer : { ...answer, text: answer.text.replace(/\bX\b/, className) };
+  return className === undefined
+    ? answer
+    : { ...answer, text: answer.text.replace(/\bX\b/, () => maskPatterns(className)) };
 }
 
 /** wrangler's order: .json, then .jsonc, then .toml (findWranglerConfig). */

@@ -76,7 +76,8 @@ export const RULES = {
   "compatibility-date-invalid": {
     severity: "error",
     title: "compatibility_date is not a date written YYYY-MM-DD.",
-    why: "A dry run takes it; the runtime knows no such date.",
+    why: "wrangler stops before it deploys.",
+    cloudflare: { text: '"compatibility_date" field should be a valid ISO-8601 date (YYYY-MM-DD)' },
     remedy: "Write it as YYYY-MM-DD.",
   },
   "files-side-by-side": {
@@ -206,6 +207,13 @@ export const RULES = {
     remedy: "Export the class from the entry point; to drop a deployed class, delete it in a migration (else 10064).",
   },
 
+  "entry-unread": {
+    severity: "note",
+    title: "The entry point's exports cannot be read.",
+    why: "It is not there yet, is not JavaScript or TypeScript, or passes on what a package exports.",
+    remedy: "Nothing to do; wrangler's dry run checks the classes that are bound.",
+  },
+
   // Declarative exports.
   "exports-and-migrations": {
     severity: "error",
@@ -243,6 +251,13 @@ export const RULES = {
     cloudflare: { code: 10061, text: "Cannot create binding for class 'X' in script 'Y' because it does not exist" },
     remedy: "Leave script_name out.",
   },
+  "script-name-elsewhere": {
+    severity: "note",
+    title: "A binding uses the Durable Objects of a Worker that this file does not describe.",
+    why: "Whether that Worker exists and exports the class cannot be seen here; a dry run does not look either.",
+    cloudflare: { code: 10061, text: "Cannot create binding for class 'X' in script 'Y' because it does not exist" },
+    remedy: "Deploy that Worker first, and check its name.",
+  },
   "script-name-crosses-env": {
     severity: "warning",
     title: "A binding of one environment names the Worker of another one in this file.",
@@ -265,6 +280,15 @@ export const RULES = {
     cloudflare: { text: '"secrets" exists at the top level, but not on "env.…".' },
     remedy: "Repeat required in the environment.",
     fix: true,
+  },
+  "custom-domain-inherited": {
+    severity: "warning",
+    title: "An environment inherits a custom domain.",
+    why: "Its deploy takes the domain away from the top-level Worker. wrangler warns for the targeted environment only.",
+    cloudflare: {
+      text: "Deploying this environment will reassign these custom domains away from the top-level Worker.",
+    },
+    remedy: "Write routes = [] in the environment, or routes of its own.",
   },
   "worker-name-shared": {
     severity: "warning",
@@ -290,7 +314,7 @@ export const RULES = {
   },
   "secret-value": {
     severity: "error",
-    title: "A value looks like a secret: 64 hexadecimal characters, a private key, or a well-known token.",
+    title: "A value looks like a secret: 64 hexadecimal characters, a private key, or a token of a known form.",
     why: "What stands in the configuration is deployed as plain text and kept in version control.",
     remedy: "Replace it where it was issued, and set the new one with `wrangler secret put`.",
   },

@@ -1,6 +1,8 @@
 /** Bindings: their names are one namespace per Worker, and a script_name says whose objects they reach. */
 
-import { durableBindings, inherited, type Worker } from "../model.ts";
+import { liveClasses } from "../migrations.ts";
+import { type DurableBinding, durableBindings, inherited, type Worker } from "../model.ts";
+import { closest } from "../spelling.ts";
 import { asArray, asObject, asString, type ConfigNode, entryOf, nodeAt, stringItems } from "../tree.ts";
 import { type AuditContext, quote, shownEnv } from "./context.ts";
 
@@ -48,6 +50,9 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** Top-level module maps and logfwdr reach every environment. */
 const SHARED = new Set(["data_blobs", "text_blobs", "wasm_modules", "logfwdr", "assets"]);
+
+/** Shorter names resemble each other by accident. */
+const MIN_GUESSED_CHARS = 6;
 
 interface NamedBinding {
   readonly name: string;
@@ -133,6 +138,24 @@ function checkScripts(context: AuditContext, worker: Worker): void {
     if (other !== undefined) {
       const message = `${quote(binding.scriptName)} is the Worker of ${shownEnv(other.env)}.`;
       context.report("script-name-crosses-env", script.node, message, { env });
+      checkForeignClass(context, binding, other, env);
+    } else {
+      const names = context.workers.flatMap(({ name }) => name ?? []);
+      const guess = binding.scriptName.length < MIN_GUESSED_CHARS ? undefined : closest(binding.scriptName, names);
+      const hint = guess === undefined ? "" : ` Did you mean ${quote(guess)}?`;
+      const message = `${quote(binding.scriptName)} is not a Worker of this file, so it is not checked.${hint}`;
+      context.report("script-name-elsewhere", script.node, message, { env, className: binding.className ?? "X" });
     }
   }
+}
+
+/** A class of another Worker in this file has to live there. */
+function checkForeignClass(context: AuditContext, binding: DurableBinding, other: Worker, env: string | null): void {
+  const live = liveClasses(other);
+  const { className, place } = binding;
+  if (live === null || className === undefined || live.has(className)) return;
+  const guess = closest(className, [...live]);
+  const hint = guess === undefined ? "" : ` Did you mean ${quote(guess)}?`;
+  const message = `${quote(className)} does not exist in ${quote(binding.scriptName!)}.${hint}`;
+  context.report("class-uncovered", place, message, { env, className });
 }

@@ -1,13 +1,14 @@
 /** Environments: what they do not inherit, and which Worker each one deploys to. */
 
 import { NOT_INHERITED, type Worker } from "../model.ts";
-import { asArray, asObject, asString, entryOf, nodeAt, type ObjectNode } from "../tree.ts";
+import { asArray, asObject, asString, entryOf, nodeAt, type ObjectNode, type ScalarNode } from "../tree.ts";
 import { type AuditContext, quote, shownEnv } from "./context.ts";
 
 export function checkEnvironments(context: AuditContext): void {
   const [top, ...envs] = context.workers;
   for (const worker of envs) {
     checkInheritance(context, top!.own, worker);
+    checkCustomDomains(context, top!.own, worker);
     checkEnvName(context, worker, top!);
   }
   checkSharedNames(context);
@@ -31,6 +32,17 @@ function checkInheritance(context: AuditContext, top: ObjectNode, worker: Worker
       context.report("env-not-inherited", own.span, message, { env });
     }
   }
+}
+
+/** wrangler's validateRoutes (4.164): an environment without routes of its own gets the top level's. */
+function checkCustomDomains(context: AuditContext, top: ObjectNode, worker: Worker): void {
+  if (entryOf(worker.own, "routes") !== undefined) return;
+  const domains = (asArray(nodeAt(top, "routes"))?.items ?? [])
+    .filter((route) => (nodeAt(route, "custom_domain") as ScalarNode | undefined)?.value === true)
+    .flatMap((route) => asString(nodeAt(route, "pattern")) ?? []);
+  if (domains.length === 0) return;
+  const message = `env.${worker.env} inherits ${domains.map(quote).join(", ")}.`;
+  context.report("custom-domain-inherited", worker.place, message, { env: worker.env });
 }
 
 /** What `[[durable_objects.migrations]]` alone leaves behind is no field that an environment could lack. */

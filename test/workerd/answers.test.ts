@@ -1,0 +1,199 @@
+import { runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { ROUTES } from "../../src/worker/routes.ts";
+import { VersionManagementDO } from "../../src/worker/version-management-do.ts";
+import {
+  ask,
+  codeOf,
+  configure,
+  declare,
+  type Exchange,
+  GENESIS_REQUEST,
+  isSigned,
+  jsonOf,
+  MASTER,
+  masterOf,
+  mint,
+  openRegistry,
+  post,
+  restart,
+  stubOf,
+  textOf,
+  writing,
+} from "./authority.ts";
+import { expectHeaders } from "./refusals.ts";
+import { expectSigned, keysOf } from "./verifiers.ts";
+
+let token: string;
+
+beforeAll(async () => {
+  configure({ VERSION_SIGNING_KEY: MASTER });
+  token = await openRegistry("acme");
+  await declare("acme", token, ["global:main"]);
+});
+
+afterEach(() => void vi.restoreAllMocks());
+
+interface Walk {
+  readonly ok: () => Promise<Exchange>;
+  readonly refused: readonly (() => Promise<Exchange>)[];
+}
+
+/** One way to succeed and some to fail, for each route of a registry. A new route has to be added here. */
+const WALKS: Readonly<Record<string, Walk>> = {
+  state: {
+    ok: () => ask("/v1/acme"),
+    refused: [() => ask("/v1/acme?x=1"), () => ask("/v1/acme", { method: "DELETE" })],
+  },
+  entities: { ok: () => ask("/v1/acme/entities"), refused: [() => ask("/v1/acme/entities?x=1")] },
+  entity: {
+    ok: () => ask("/v1/acme/entities/global:main"),
+    refused: [() => ask("/v1/acme/entities/global:absent"), () => ask("/v1/acme/entities/%00")],
+  },
+  keys: { ok: () => ask("/v1/acme/keys"), refused: [() => ask("/v1/acme/keys", { headers: { "tes-nonce": "x" } })] },
+  checkpoint: { ok: () => ask("/v1/acme/log/checkpoint"), refused: [() => ask("/v1/acme/log/checkpoint?x")] },
+  consistency: {
+    ok: () => ask("/v1/acme/log/consistency?from=1"),
+    refused: [() => ask("/v1/acme/log/consistency?from=99")],
+  },
+  receipt: { ok: () => ask("/v1/acme/log/proof?seq=0"), refused: [() => ask("/v1/acme/log/proof?seq=99")] },
+  bump: {
+    ok: () => post("/v1/acme/bump", { entity: "global:main", scope: "patch" }, { token }),
+    refused: [
+      () => post("/v1/acme/bump", { entity: "global:main", scope: "patch" }),
+      () => post("/v1/acme/bump", { entity: "global:main" }, { token }),
+      () => ask("/v1/acme/bump"),
+    ],
+  },
+  declare: {
+    ok: () => post("/v1/acme/entities", { entities: [{ entity: "global:main" }] }, { token }),
+    refused: [
+      () => post("/v1/acme/entities", { entities: [] }, { token }),
+      async () => post("/v1/acme/entities", { entities: [] }, { token: await mint("acme", ["read"]) }),
+    ],
+  },
+  tokens: {
+    ok: () => post("/v1/acme/tokens", { scope: ["read"], expiresIn: 60 }, { token }),
+    refused: [() => post("/v1/acme/tokens", {}, { token }), () => post("/v1/acme/tokens", {})],
+  },
+};
+
+describe("every route of a registry", () => {
+  test("is walked below", () => {
+    expect(Object.keys(WALKS).sort()).toEqual(ROUTES.map(({ name }) => name).sort());
+  });
+
+  test.each(Object.entries(WALKS))(
+    "%s: signed when it succeeds, signed when it is refused",
+    async (_name, { ok, refused }) => {
+      const keys = await keysOf("acme");
+      const good = await ok();
+      expect(good.status).toBe(200);
+      for (const answer of [good, ...(await Promise.all(refused.map((send) => send())))]) {
+        await expectSigned(answer, keys);
+        expectHeaders(answer);
+        if (answer === good) continue;
+        expect(answer.status).toBeGreaterThanOrEqual(400);
+        expect(jsonOf(answer)).toMatchObject({
+          type: `urn:tes:error:${codeOf(answer)}`,
+          title: expect.any(String),
+          remedy: expect.any(String),
+        });
+      }
+    },
+  );
+
+  test.each(ROUTES.filter(({ method }) => method === "GET").map(({ name }) => name))(
+    "HEAD of %s is signed for itself, over no content",
+    async (name) => {
+      const { url } = (await WALKS[name]!.ok()).request;
+      const answer = await ask(url, { method: "HEAD" });
+      expect([answer.status, answer.body.length]).toEqual([200, 0]);
+      expect(answer.headers["content-digest"]).toBe("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+      await expectSigned(answer, await keysOf("acme"));
+      expectHeaders(answer);
+    },
+  );
+
+  test.each([
+    ["If-None-Match", { "if-none-match": "*" }],
+    ["If-Modified-Since", { "if-modified-since": "Wed, 01 Jan 2200 00:00:00 GMT" }],
+    ["Range", { range: "bytes=0-1" }],
+    ["Accept", { accept: "text/html" }],
+  ])("%s changes nothing: never 304, never a part", async (_name, headers) => {
+    const answer = await ask("/v1/acme", { headers });
+    expect(answer.status).toBe(200);
+    await expectSigned(answer, await keysOf("acme"));
+  });
+
+  test("what nobody foresaw is signed as internal, and says nothing of what it was", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    await openRegistry("broken");
+    const keys = await keysOf("broken");
+    await runInDurableObject(
+      stubOf("broken"),
+      (_object, { storage: { sql } }) => void sql.exec("DROP TABLE statement"),
+    );
+    const answer = await ask("/v1/broken/log/proof?seq=0");
+    expect([answer.status, codeOf(answer)]).toEqual([500, "internal"]);
+    await expectSigned(answer, keys);
+    expectHeaders(answer);
+    expect(textOf(answer)).not.toMatch(/SQL|no such table/i);
+    expect(logged.mock.calls.flat().join()).toMatch(/no such table/);
+  });
+});
+
+describe("the closed list of what nobody signs", () => {
+  const UNSIGNED: readonly [string, () => Promise<Exchange>, number, string | null][] = [
+    ["an unknown registry", () => ask("/v1/nobody"), 404, "registry_unknown"],
+    ["a genesis that is refused", () => post("/v1/nobody", GENESIS_REQUEST), 404, "registry_unknown"],
+    ["a name that no registry has", () => ask("/v1/NOBODY"), 404, "registry_unknown"],
+    ["a path outside /v1/{registry}", () => ask("/nothing"), 404, "route_unknown"],
+    ["the root", () => ask("/"), 404, "route_unknown"],
+    ["the health check", () => ask("/healthz"), 200, null],
+    ["another host", () => ask("https://evil.test/v1/acme"), 421, "misdirected_request"],
+    [
+      "another host, as a write",
+      () => ask("https://evil.test/v1/acme/bump", writing({ entity: "*", scope: "patch" }, { token })),
+      421,
+      "misdirected_request",
+    ],
+    [
+      "no signing key",
+      () => restarted({ VERSION_SIGNING_KEY: undefined, TES_KEY_FALLBACK: "deny" }),
+      503,
+      "signing_key_missing",
+    ],
+    ["another signing key", () => restarted({ VERSION_SIGNING_KEY: masterOf("another") }), 503, "signing_key_mismatch"],
+  ];
+
+  /** An answer of a registry that started under other bindings; the right ones are back afterwards. */
+  const restarted = async (bindings: Parameters<typeof configure>[0]): Promise<Exchange> => {
+    configure(bindings);
+    await restart("acme");
+    const answer = await ask("/v1/acme");
+    configure({ VERSION_SIGNING_KEY: MASTER, TES_KEY_FALLBACK: undefined });
+    expect((await ask("/v1/acme")).status).toBe(200);
+    return answer;
+  };
+
+  test.each(UNSIGNED)("%s", async (_name, send, status, code) => {
+    const answer = await send();
+    expect([answer.status, code === null ? null : codeOf(answer)]).toEqual([status, code]);
+    for (const name of ["signature", "signature-input", "tes-provenance", "content-digest"]) {
+      expect(answer.headers).not.toHaveProperty(name);
+    }
+    expectHeaders(answer);
+  });
+
+  test("an object that cannot answer: the Worker says so in nobody's name", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    await openRegistry("dying");
+    vi.spyOn(VersionManagementDO.prototype, "answer").mockRejectedValue(new Error("the object is gone"));
+    const answer = await ask("/v1/dying");
+    expect([answer.status, codeOf(answer), isSigned(answer)]).toEqual([500, "internal", false]);
+    expectHeaders(answer);
+    expect(textOf(answer)).not.toContain("gone");
+    expect(logged).toHaveBeenCalledWith(expect.stringContaining("object_failed"));
+  });
+});
