@@ -46,7 +46,8 @@ export function auditConfig(input: AuditInput): Finding[] {
     if (found.has(key)) return;
     const from = placeOf(place.start);
     const to = placeOf(place.end);
-    const { severity, remedy, cloudflare } = ruleOf(rule);
+    const { severity, remedy } = ruleOf(rule);
+    const cloudflare = answerOf(rule, extra);
     const finding: Finding = {
       rule,
       severity,
@@ -56,7 +57,7 @@ export function auditConfig(input: AuditInput): Finding[] {
       file: input.path,
       ...from,
       ...(place.end > place.start ? { endLine: to.line, endColumn: to.column } : {}),
-      ...(cloudflare === undefined ? {} : { cloudflare: fillClass(cloudflare, extra.className) }),
+      ...(cloudflare === undefined ? {} : { cloudflare }),
       ...(typeof extra.env === "string" ? { env: extra.env } : {}),
     };
     found.set(key, { start: place.start, finding });
@@ -78,13 +79,12 @@ export function auditConfig(input: AuditInput): Finding[] {
   return [...found.values()].sort((a, b) => a.start - b.start).map(({ finding }) => finding);
 }
 
-function fillClass(
-  answer: { readonly code?: number; readonly text: string },
-  className: string | undefined,
-): { readonly code?: number; readonly text: string } {
-  return className === undefined
-    ? answer
-    : { ...answer, text: answer.text.replace(/\bX\b/, () => maskPatterns(className)) };
+/** What wrangler or Cloudflare answers to this very fault. */
+function answerOf(rule: RuleId, extra: ReportExtra): Finding["cloudflare"] {
+  const general = ruleOf(rule).cloudflare;
+  if (extra.answer === null || general === undefined) return undefined;
+  const text = extra.answer ?? general.text.replace(/\bX\b/, () => extra.className ?? "X");
+  return { ...general, text: maskPatterns(text) };
 }
 
 /** wrangler's order: .json, then .jsonc, then .toml (findWranglerConfig). */

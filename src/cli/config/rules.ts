@@ -8,7 +8,7 @@ export interface Rule {
   readonly title: string;
   /** One sentence: why it matters, or what happens. */
   readonly why: string;
-  /** What wrangler or the Cloudflare API answers at deploy. `X` stands for the class. */
+  /** What wrangler or the Cloudflare API answers at deploy; absent where both are silent. `X` stands for the class. */
   readonly cloudflare?: { readonly code?: number; readonly text: string };
   /** The general mend; a finding's own remedy is more exact where it can be. */
   readonly remedy: string;
@@ -40,7 +40,7 @@ export const RULES = {
     severity: "warning",
     title: "A field that wrangler does not know.",
     why: "It is ignored. wrangler warns for the targeted environment only.",
-    cloudflare: { text: "Unexpected fields found" },
+    cloudflare: { text: 'Unexpected fields found in … field: "…"' },
     remedy: "Correct its name, or remove it.",
   },
   "removed-field": {
@@ -139,21 +139,21 @@ export const RULES = {
     severity: "error",
     title: "A migration renames or deletes a class that no earlier one made.",
     why: "wrangler replays the list from the start and stops.",
-    cloudflare: { text: "Cannot apply deleted_classes (renamed_classes) migration to non-existent class X" },
+    cloudflare: { text: "Cannot apply … migration to non-existent class X" },
     remedy: "Correct the name, or put the migration that made the class back in front.",
   },
   "migration-class-existing": {
     severity: "error",
     title: "A migration makes a class that already exists.",
     why: "wrangler replays the list from the start and stops.",
-    cloudflare: { code: 10074, text: "Cannot apply new_classes (new_sqlite_classes) migration to existing class X" },
+    cloudflare: { code: 10074, text: "Cannot apply … migration to existing class X" },
     remedy: "Remove the second one. To start over, delete the class in one migration and create it in a later one.",
   },
   "migration-storage-switch": {
     severity: "error",
     title: "A class is switched between KV-backed and SQLite-backed storage.",
     why: "The storage of a class is fixed when it is made.",
-    cloudflare: { text: "Cannot apply new_sqlite_classes migration to existing class X" },
+    cloudflare: { text: "Cannot apply … migration to existing class X" },
     remedy: "Create a class with another name, move the data in your own code, then delete the old class.",
   },
   "new-classes-kv": {
@@ -307,8 +307,8 @@ export const RULES = {
   "secret-in-vars": {
     severity: "error",
     title: "The name of a secret stands in vars.",
-    why: "The deploy replaces the secret with plain text that everybody with access to the dashboard can read, and exits with 0.",
-    cloudflare: { text: "X assigned to Environment Variable and Secret bindings. (only where required lists it too)" },
+    why: "Where required does not list it too, the deploy replaces the secret with plain text that the dashboard shows, and exits with 0.",
+    cloudflare: { text: "X assigned to Environment Variable and Secret bindings." },
     remedy:
       "Remove it from vars and set it with `tes key deploy` or `wrangler secret put`. Replace the value: it has been in a file.",
   },

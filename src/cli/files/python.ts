@@ -26,18 +26,32 @@ export function findInPyproject(file: VersionFile): Span[] {
 
 /** Where the builders that compute versions take them from. */
 function wayOut(root: ConfigNode): string {
+  const file = sourceOf(root);
+  if (file !== null) return `list ${file} instead, with a pattern if it holds more than the version`;
+  const tool = (...path: string[]) => asObject(nodeAt(root, "tool", ...path));
+  if (tool("setuptools_scm") ?? tool("hatch", "version") ?? tool("pdm", "version")) {
+    return "where it comes from git tags, list no file and tag instead (--tag)";
+  }
+  return 'list the file that holds it instead, with a pattern such as ^__version__ = "([^"]+)"';
+}
+
+/** The file, from the pyproject.toml, that a dynamic version is read from; null for any other version. */
+export function versionSource(file: VersionFile): string | null {
+  const root = readTree(file);
+  const isDynamic = stringItems(nodeAt(root, "project", "dynamic")).some(({ text }) => text === "version");
+  return isDynamic ? sourceOf(root) : null;
+}
+
+function sourceOf(root: ConfigNode): string | null {
   const tool = (...path: string[]) => nodeAt(root, "tool", ...path);
   const listed = tool("setuptools", "dynamic", "version", "file");
-  const file =
+  return (
     asString(tool("hatch", "version", "path")) ??
     asString(tool("pdm", "version", "path")) ??
     asString(listed) ??
-    stringItems(listed)[0]?.text;
-  if (file !== undefined) return `list ${file} instead, with a pattern if it holds more than the version`;
-  const tags =
-    asObject(tool("setuptools_scm")) ?? asObject(tool("hatch", "version")) ?? asObject(tool("pdm", "version"));
-  if (tags !== undefined) return "where it comes from git tags, list no file and tag instead (--tag)";
-  return 'list the file that holds it instead, with a pattern such as ^__version__ = "([^"]+)"';
+    stringItems(listed)[0]?.text ??
+    null
+  );
 }
 
 /**

@@ -116,7 +116,9 @@ function checkDuplicates(context: AuditContext, worker: Worker): void {
       other.kind === binding.kind
         ? `${quote(binding.name)} is the name of two ${binding.kind} bindings.`
         : `${quote(binding.name)} is the name of a ${other.kind} and of a ${binding.kind} binding.`;
-    context.report("binding-duplicate", binding.node, message, { env: worker.env });
+    const kind = other.kind === binding.kind ? `multiple ${binding.kind}` : `${other.kind} and ${binding.kind}`;
+    const answer = `${binding.name} assigned to ${kind} bindings.`;
+    context.report("binding-duplicate", binding.node, message, { env: worker.env, answer });
   }
 }
 
@@ -131,7 +133,7 @@ function checkScripts(context: AuditContext, worker: Worker): void {
     if (script === undefined || binding.scriptName === undefined) continue;
     if (binding.scriptName === worker.name) {
       const message = `${quote(binding.scriptName)} is this Worker itself.`;
-      context.report("script-name-self", script.node, message, { env, className: binding.className ?? "X" });
+      context.report("script-name-self", script.node, message, { env, answer: missingScript(binding) });
       continue;
     }
     const other = context.workers.find((candidate) => candidate.name === binding.scriptName);
@@ -144,9 +146,13 @@ function checkScripts(context: AuditContext, worker: Worker): void {
       const guess = binding.scriptName.length < MIN_GUESSED_CHARS ? undefined : closest(binding.scriptName, names);
       const hint = guess === undefined ? "" : ` Did you mean ${quote(guess)}?`;
       const message = `${quote(binding.scriptName)} is not a Worker of this file, so it is not checked.${hint}`;
-      context.report("script-name-elsewhere", script.node, message, { env, className: binding.className ?? "X" });
+      context.report("script-name-elsewhere", script.node, message, { env, answer: missingScript(binding) });
     }
   }
+}
+
+function missingScript({ className, scriptName }: DurableBinding): string {
+  return `Cannot create binding for class '${className ?? "X"}' in script '${scriptName}' because it does not exist`;
 }
 
 /** A class of another Worker in this file has to live there. */

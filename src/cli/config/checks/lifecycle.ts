@@ -17,7 +17,9 @@ export function checkLifecycle(context: AuditContext, exported: ExportedClasses)
       context.report("migrations-not-array", migrations.own.span, message, { env: worker.env });
     }
     const replay = replayOf(migrations);
-    for (const fault of replay.faults) context.report(fault.rule, fault.place, fault.message);
+    for (const { rule, place, message, answer } of replay.faults) {
+      context.report(rule, place, message, answer === undefined ? {} : { answer });
+    }
     for (const [name, live] of replay.live) {
       if (live.storage === "kv") {
         context.report("new-classes-kv", live.origin, `${quote(name)} is KV-backed.`, { className: name });

@@ -29,7 +29,7 @@ interface NamedSecret {
 }
 
 /** Variables whose name belongs to a secret. */
-function namedSecrets(workers: readonly Worker[]): NamedSecret[] {
+export function namedSecrets(workers: readonly Worker[]): NamedSecret[] {
   const required = new Set(workers.flatMap((worker) => requiredSecrets(worker)));
   const named: NamedSecret[] = [];
   for (const worker of workers) {
@@ -60,6 +60,8 @@ function checkNames(context: AuditContext, named: readonly NamedSecret[], found:
     context.report("secret-in-vars", entry.span, `${quote(entry.key)} ${reason}, and stands in vars as plain text.`, {
       env: worker.env,
       className: entry.key,
+      // Only a secret that this very Worker requires is held against its variables.
+      ...(requiredSecrets(worker).includes(entry.key) ? {} : { answer: null }),
     });
     found(entry.span);
   }
