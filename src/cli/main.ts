@@ -44,6 +44,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "mint and inspect tokens, offline",
     load: async (io) => (await import("./commands/token.ts")).tokenCommand(io),
   },
+  key: {
+    summary: "make, check, deploy, prove and look for signing keys",
+    load: async (io) => (await import("./commands/key.ts")).keyCommand(io),
+  },
   doctor: {
     summary: "check this machine, the data directory and the authority",
     load: async (io) => (await import("./commands/doctor.ts")).doctorCommand(io),

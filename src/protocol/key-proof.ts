@@ -88,10 +88,10 @@ export async function verifyKeyProof(
       return { answer, proof };
     }
   }
+  const held = answer.proofs.map(({ slot, kid }) => `${kid} in ${slot}`).join(", ");
   throw new TesError("key_proof_failed", {
-    detail:
-      answer.proofs.length === 0
-        ? "It holds no key."
-        : `It holds ${answer.proofs.map(({ slot, kid }) => `${kid} in ${slot}`).join(", ")}.`,
+    detail: held === "" ? "It holds no key." : `It holds ${held}.`,
+    // Whether a log is signed by what it holds: only then is something lost when that is replaced.
+    facts: { genesis: answer.genesis !== null },
   });
 }
