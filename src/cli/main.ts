@@ -48,6 +48,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "make, check, deploy, prove and look for signing keys",
     load: async (io) => (await import("./commands/key.ts")).keyCommand(io),
   },
+  lock: {
+    summary: "from a configuration to a Worker that proves its key",
+    load: async (io) => (await import("./commands/lock.ts")).lockCommand(io),
+  },
   doctor: {
     summary: "check this machine, the data directory and the authority",
     load: async (io) => (await import("./commands/doctor.ts")).doctorCommand(io),

@@ -318,6 +318,11 @@ export const ERRORS = {
     "Pipe the key in, or name its file with --key-file.",
   ),
   interrupted: row(409, "It was stopped by its user, and changed nothing more.", "Run it again when you are ready."),
+  log_altered: row(
+    409,
+    "The execution log is not what was written, or claims what is not so.",
+    "Restore it from git, or look at what changed; a new run writes a new one: tes lock --log FILE.",
+  ),
   port_in_use: row(
     409,
     "The port is taken by another program.",

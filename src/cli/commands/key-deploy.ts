@@ -160,23 +160,23 @@ async function deployOne(io: CommandIo, flags: KeyDeployFlags, one: One, given: 
     // Before the key is dropped, and before it is anywhere else.
     if (flags.adminToken !== undefined) await writeFirstToken(io, pathFor(flags.adminToken), master, flags.registry);
     const step = (text: string): void => (io.json ? undefined : printNote(io, text));
-    const put = (create: boolean): Promise<KeyOutcome> =>
+    const put = (deploy: "never" | "if-missing"): Promise<KeyOutcome> =>
       putKey({
         ...one,
         slot: flags.slot,
         registry: flags.registry,
         master,
         replace: flags.replace === true,
-        create,
+        deploy,
         undeployed: flags.undeployed === true,
         waitMs: flags.wait,
         step,
       });
-    const outcome = await put(flags.newWorker === true).catch(async (thrown: unknown) => {
+    const outcome = await put(flags.newWorker === true ? "if-missing" : "never").catch(async (thrown: unknown) => {
       const missing = thrown instanceof TesError && thrown.code === "worker_missing";
       if (!missing || !io.interactive || flags.yes === true) throw thrown;
       if (!(await askYes(`There is no Worker ${target.worker}. Deploy it now, together with its key?`))) throw thrown;
-      return put(true);
+      return put("if-missing");
     });
     return { ...row, action: outcome.action, outcome, error: null };
   } catch (thrown) {

@@ -18,8 +18,8 @@ export interface PutKey {
   readonly master: Secret<Bytes>;
   /** Whether a key that signs a log may be replaced. */
   readonly replace: boolean;
-  /** Whether the Worker may be deployed, together with its key, when there is none. */
-  readonly create: boolean;
+  /** Whether the Worker itself is deployed in the same request: never, when there is none, or in any case. */
+  readonly deploy: "never" | "if-missing" | "always";
   /** Adds the secret to the latest version without deploying it, where Cloudflare takes no other way. */
   readonly undeployed?: boolean;
   readonly waitMs: number;
@@ -46,12 +46,16 @@ export async function putKey(options: PutKey): Promise<KeyOutcome> {
   step(`ask which secrets ${target.worker} has`);
   const before = await listSecrets(wrangler, target.env);
   if (before === null) {
-    if (!options.create)
+    if (options.deploy === "never") {
       throw new TesError("worker_missing", { detail: `${target.worker} is not there, and nothing was made.` });
-    return createWithKey(options);
+    }
+    return deployWithKey(options);
   }
-  if (before.includes(slot) && (await isInPlace(options)))
-    return { action: "unchanged", proved: await prove(options, 0) };
+  const there = before.includes(slot) && (await isInPlace(options));
+  if (options.deploy === "always") {
+    return { ...(await deployWithKey(options)), action: there ? "unchanged" : "created" };
+  }
+  if (there) return { action: "unchanged", proved: await prove(options, 0) };
   step(`put ${slot} on ${target.worker}`);
   const run = await wrangler.run(["secret", "put", slot], target.env, { stdin: keyText(options.master) });
   if (run.exit !== 0) {
@@ -67,8 +71,8 @@ export async function putKey(options: PutKey): Promise<KeyOutcome> {
   return { action: "put", proved: await prove(options, options.waitMs) };
 }
 
-/** The first deploy of a Worker, its key in the same request: there is no moment in which it answers without one. */
-async function createWithKey(options: PutKey): Promise<KeyOutcome> {
+/** The Worker with its key in the same request: there is no moment in which it answers without one. */
+async function deployWithKey(options: PutKey): Promise<KeyOutcome> {
   const { wrangler, deployable, target, slot, master, step } = options;
   requireGuards(deployable, target);
   step?.(`deploy ${target.worker} together with ${slot}`);
