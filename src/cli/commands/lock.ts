@@ -7,6 +7,7 @@ import { MAX_PROPAGATION_MS } from "../../core/limits.ts";
 import { parseRegistryName } from "../../protocol/ids.ts";
 import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
 import { chooseTarget, collectEnv, readDeployable } from "../deployment/targets.ts";
+import { inTurn } from "../deployment/turn.ts";
 import { parseWait, showElapsed } from "../duration.ts";
 import { DEFAULT_LOG } from "../lock/log.ts";
 import { replayLog } from "../lock/replay.ts";
@@ -64,7 +65,8 @@ async function lock(io: CommandIo, flags: LockFlags): Promise<void> {
       );
   };
   const log = resolve(io.cwd, flags.log);
-  const body = await runLock(io, {
+  const turn = resolve(io.cwd, ".tes", `${worker}.turn`);
+  const options = {
     config: flags.config,
     envs: flags.env,
     registry: flags.registry,
@@ -74,7 +76,8 @@ async function lock(io: CommandIo, flags: LockFlags): Promise<void> {
     recoveryKey: await fileOf(flags.recoveryKey, "recovery.key"),
     waitMs: flags.wait,
     tell,
-  });
+  };
+  const body = await inTurn(turn, () => runLock(io, options));
   if (io.json) printJson(io, { log, worker, keyid: body.key?.keyid, genesis: body.genesis });
   else
     io.stdout(
