@@ -36,6 +36,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Bytes;
+  /** Of a public read that went well, which the Worker may send again to others: the log size it speaks of. */
+  readonly shared?: { readonly size: number };
 }
 
 /** Reads at most `MAX_BODY_BYTES`; null when there is more. Never buffers beyond the limit. */

@@ -11,6 +11,7 @@ import { MAX_BATCH_COMMANDS } from "../core/limits.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import type { Statement } from "../protocol/statements.ts";
 import type { Ledger, Write } from "./ledger.ts";
+import type { Metrics } from "./metrics.ts";
 import type { SigningKeys } from "./signing-key.ts";
 
 interface Waiting {
@@ -30,8 +31,8 @@ export interface Writer {
 export function createWriter(
   ledger: Ledger,
   keys: SigningKeys,
-  origin: () => string,
   sync: () => Promise<void>,
+  metrics: Pick<Metrics, "signed" | "wrote">,
 ): Writer {
   const queue: Waiting[] = [];
   let draining = false;
@@ -41,7 +42,9 @@ export function createWriter(
   const checkpoint = (): Promise<string> => {
     const { size } = ledger;
     if (signed?.size !== size) {
-      signed = { size, note: signCheckpoint({ origin: origin(), size, root: ledger.root() }, keys.log) };
+      const { origin } = ledger.rows.registry()!;
+      signed = { size, note: signCheckpoint({ origin, size, root: ledger.root() }, keys.log) };
+      metrics.signed("ed25519", "checkpoint");
     }
     return signed.note;
   };
@@ -62,9 +65,9 @@ export function createWriter(
     for (const waiting of batch) {
       const { write } = waiting;
       try {
-        const statements =
-          (write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined) ??
-          ledger.append(write);
+        const earlier = write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined;
+        const statements = earlier ?? ledger.append(write);
+        if (earlier === undefined) for (const { type } of statements) metrics.wrote(type);
         written.push({ waiting, statements });
       } catch (thrown) {
         waiting.reject(thrown);
