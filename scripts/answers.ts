@@ -97,7 +97,7 @@ function operation(name: string, spec: RouteSpec): object {
     operationId: name,
     summary: spec.summary,
     // On a private registry a read takes a token too: both ways are there.
-    security: spec.access === "read" ? [{}, { bearer: [] }] : [{ bearer: [] }],
+    security: spec.access === "open" ? [{}] : spec.access === "read" ? [{}, { bearer: [] }] : [{ bearer: [] }],
     parameters,
     ...body,
     responses: {
@@ -171,6 +171,7 @@ export function renderOpenApi(): string {
 }
 
 const ACCESS: Readonly<Record<RouteSpec["access"], string>> = {
+  open: "anyone",
   read: "anyone; `read` if private",
   "token:read": "a token with `read`",
   admin: "a token with `admin`",
@@ -228,6 +229,7 @@ This list is closed. A client takes each of these for an outage, never for an an
 
 - 101 and OPTIONS;
 - 404 \`registry_unknown\`: a name that no registry has, one that was delisted, and a genesis or import that is refused before there is a key to answer with;
+- 200 and 503 of \`/v1/default/key-proof\` before the genesis, whose proof stands by itself;
 - 421 \`misdirected_request\`: a host that is not in \`TES_AUTHORITIES\`;
 - 400 \`bad_request\`: a path with dot segments or not encoded;
 - 429 \`rate_limited\` of an address, before the object;

@@ -1,36 +1,14 @@
 /** How a Worker shows that it holds a master key, to whoever holds it too and to nobody else (docs/formats.md, Key proof). */
 
-import * as v from "valibot";
 import { type Bytes, equalBytes, fromBase64Url, toBase64Url, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { deriveEd25519, deriveHmacKey } from "../core/keys.ts";
 import { MAX_NONCE_CHARS, MIN_NONCE_CHARS } from "../core/limits.ts";
 import type { Secret } from "../core/secret.ts";
-import { Base64Url32, HexHash, Registry } from "./fields.ts";
-import { parseWith } from "./parse.ts";
+import { type KeyProof, type KeyProofAnswer, parseAnswer } from "./answers.ts";
 
 const NONCE = new RegExp(`^[A-Za-z0-9_-]{${MIN_NONCE_CHARS},${MAX_NONCE_CHARS}}$`);
-
-const KeyProof = v.object({
-  slot: v.picklist(["VERSION_SIGNING_KEY", "VERSION_SIGNING_KEY_V2"]),
-  source: v.picklist(["env", "storage"]),
-  kid: Base64Url32,
-  mac: Base64Url32,
-});
-/** What one key of a Worker says. `kid` is the one of its `response-ed25519` key, `mac` is base64url. */
-export type KeyProof = v.InferOutput<typeof KeyProof>;
-
-const KeyProofAnswer = v.object({
-  registry: Registry,
-  authority: v.string(),
-  nonce: v.string(),
-  genesis: v.nullable(HexHash),
-  announced: v.nullable(Base64Url32),
-  proofs: v.array(KeyProof),
-});
-/** `GET …/key-proof?nonce=`. `genesis` and `announced` are null before the registry has its first statement. */
-export type KeyProofAnswer = v.InferOutput<typeof KeyProofAnswer>;
 
 /** What a proof speaks of. */
 export interface ProofSubject {
@@ -77,7 +55,7 @@ export async function verifyKeyProof(
   master: Secret<Bytes>,
   asked: Pick<ProofSubject, "registry" | "authority" | "nonce">,
 ): Promise<{ readonly answer: KeyProofAnswer; readonly proof: KeyProof }> {
-  const answer = parseWith(KeyProofAnswer, json, "answer_malformed");
+  const answer = parseAnswer("keyProof", json);
   for (const member of ["registry", "authority", "nonce"] as const) {
     if (answer[member] !== asked[member])
       throw new TesError("key_proof_failed", { detail: `It is of another ${member}.` });

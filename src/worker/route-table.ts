@@ -14,8 +14,8 @@ export interface RouteSpec {
   readonly method: "GET" | "POST";
   /** Below /v1/{registry}. */
   readonly path: string;
-  /** `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
-  readonly access: "read" | "token:read" | "admin" | "bump:<glob>";
+  /** `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
+  readonly access: "open" | "read" | "token:read" | "admin" | "bump:<glob>";
   readonly query: readonly string[];
   /** The body of a write, `lines` for a part of an export. */
   readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";
@@ -169,6 +169,17 @@ export const ROUTE_TABLE = {
     answer: "written",
     codes: ["invalid_field"],
     summary: "Makes a token worth nothing from the next request on.",
+  },
+  keyProof: {
+    ...read,
+    access: "open",
+    cached: false,
+    path: "/key-proof",
+    query: ["nonce"],
+    answer: "keyProof",
+    codes: ["nonce_invalid"],
+    summary:
+      "Shows which keys are in place, to whoever holds them: it proves itself, and `default` answers it before its genesis, unsigned.",
   },
   keys: {
     ...read,

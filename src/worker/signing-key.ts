@@ -16,7 +16,8 @@ import {
   symmetricKid,
 } from "../core/keys.ts";
 import type { Secret } from "../core/secret.ts";
-import { type KeyProofAnswer, makeKeyProof, type ProofSubject } from "../protocol/key-proof.ts";
+import type { KeyProofAnswer } from "../protocol/answers.ts";
+import { makeKeyProof, type ProofSubject } from "../protocol/key-proof.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import type { VersionDOEnv } from "./env.ts";
 import type { Store } from "./store.ts";

@@ -76,8 +76,10 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       return this.#inTurn(() => this.#transfer(ask));
     }
     const opened = await this.#whenOpen();
-    if (ask.path === pathOf.keyProof(this.#registry) && !this.#delisted) return this.#prove(opened, ask);
     if (!(opened instanceof TesError)) return this.#signed(opened, ask);
+    if (opened.code === "registry_unknown" && ask.path === pathOf.keyProof(DEFAULT_REGISTRY)) {
+      return this.#proofUnopened(ask);
+    }
     if (ask.method === "POST") {
       if (opened.code === "registry_unknown" && ask.path === base) {
         return this.#inTurn(() => this.#found(ask));
@@ -323,32 +325,24 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     }
   }
 
-  /**
-   * Shows which keys are in place. It proves itself, and `default` answers it before its genesis too, unsigned: whoever
-   * just put the key there has to be told whether it arrived.
-   */
-  async #prove(opened: Open | TesError, ask: Ask): Promise<Answer> {
-    const now = Date.now();
-    let saying: Saying;
+  /** Shows which keys are in place, before the genesis too: whoever just put one there has to be told if it arrived. */
+  async #proof(ask: Ask, ledger: Ledger | undefined): Promise<Saying> {
+    const nonce = parseProofNonce(queryOf(ask.query, ["nonce"]).nonce);
+    const announced = ledger === undefined ? null : activeKeys(ledger)["response-ed25519"].kid;
+    const genesis = ledger?.rows.registry()?.genesis ?? null;
+    const subject = { registry: this.#registry, authority: ask.authority, nonce, announced, genesis };
+    return sayJson(await proveKeys(this.env, this.#store, subject));
+  }
+
+  /** The proof of `default` before its genesis. It proves itself, and so it is not signed. */
+  async #proofUnopened(ask: Ask): Promise<Answer> {
     try {
       checkHeaders(ask);
-      if (opened instanceof TesError && (opened.code !== "registry_unknown" || this.#registry !== DEFAULT_REGISTRY)) {
-        throw opened;
-      }
-      if (ask.method !== "GET" && ask.method !== "HEAD") {
-        throw new TesError("method_not_allowed", { facts: { allow: "GET, HEAD" } });
-      }
-      const nonce = parseProofNonce(queryOf(ask.query, ["nonce"]).nonce);
-      const ledger = opened instanceof TesError ? undefined : opened.ledger;
-      const announced = ledger === undefined ? null : activeKeys(ledger)["response-ed25519"].kid;
-      const genesis = ledger?.rows.registry()?.genesis ?? null;
-      const subject = { registry: this.#registry, authority: ask.authority, nonce, announced, genesis };
-      saying = sayJson(await proveKeys(this.env, this.#store, subject));
+      findRoute(this.#registry, ask.method, "/key-proof");
+      return unsigned(await this.#proof(ask, undefined));
     } catch (thrown) {
-      saying = this.#refuse(thrown);
+      return unsigned(this.#refuse(thrown));
     }
-    if (opened instanceof TesError) return unsigned(saying);
-    return this.#sign(ask, saying, opened.keys, opened.ledger.size, now);
   }
 
   /** @throws TesError `registry_unknown`: what nobody could list must not be made */
@@ -511,6 +505,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const { route, params } = findRoute(this.#registry, ask.method, path.slice(base.length) || "/");
     seen.route = route.access === "read" ? route.name : `token ${route.name}`;
     if (route.name === "genesis") return this.#genesisAgain(open, ask, now);
+    if (route.name === "keyProof") return this.#proof(ask, ledger);
     const query = queryOf(ask.query, route.query);
     const claims = await this.#claimsOf(open, ask.headers.authorization, now);
     if (claims !== undefined) {

@@ -6,7 +6,8 @@ import { ERRORS, type ErrorCode, TesError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { CLIENT_TIMEOUT_MS, MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import type { Secret } from "../../core/secret.ts";
-import { type KeyProof, type KeyProofAnswer, verifyKeyProof } from "../../protocol/key-proof.ts";
+import type { KeyProof, KeyProofAnswer } from "../../protocol/answers.ts";
+import { verifyKeyProof } from "../../protocol/key-proof.ts";
 import { pathOf } from "../../protocol/paths.ts";
 
 export interface ProofRequest {
