@@ -6,11 +6,12 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { bundleWorker } from "../src/cli/local/bundle.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const DIST = join(ROOT, "dist");
+/** dist/, or the directory named on the command line. */
+const DIST = resolve(process.argv[2] ?? join(ROOT, "dist"));
 const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
   dependencies: Record<string, string>;
 };
@@ -33,7 +34,11 @@ await bundle({
 });
 await writeFile(join(DIST, "worker.js"), await bundleWorker(join(ROOT, "src/worker/worker.ts")));
 await writeFile(join(DIST, "kv-worker.js"), await bundleWorker(join(ROOT, "src/cli/local/kv-worker.ts")));
-execFileSync(join(ROOT, "node_modules/.bin/tsc"), ["-p", join(ROOT, "tsconfig.build.json")], { stdio: "inherit" });
+execFileSync(
+  join(ROOT, "node_modules/.bin/tsc"),
+  ["-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(DIST, "types")],
+  { stdio: "inherit" },
+);
 // The compiler keeps the extension of `import("./x.ts")` types and of comments that it copies as they are.
 const types = join(DIST, "types");
 for (const name of await readdir(types, { recursive: true })) {

@@ -49,7 +49,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async (io) => (await import("./commands/log.ts")).logCommand(io),
   },
   registry: {
-    summary: "create, list and delete registries",
+    summary: "create, list, delete, move and restore registries",
     load: async (io) => (await import("./commands/registry.ts")).registryCommand(io),
   },
   export: {

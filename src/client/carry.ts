@@ -1,6 +1,7 @@
 /** Carrying a registry from one authority to another: its export out of the one, part by part into the other. */
 
 import { type Bytes, toBase64, utf8 } from "../core/bytes.ts";
+import { contentDigest } from "../core/digest.ts";
 import { TesError } from "../core/errors.ts";
 import { createSha256 } from "../core/hash.ts";
 import { parseJson } from "../core/json.ts";
@@ -8,11 +9,13 @@ import { MAX_EXPORT_PAGE_BYTES } from "../core/limits.ts";
 import { appendLeaf, EMPTY_FRONTIER, type Frontier, frontierRoot, leafHash } from "../core/merkle.ts";
 import { type ImportAnswer, parseAnswer } from "../protocol/answers.ts";
 import { type ExportHeader, kindOfLine, parseExportBlob, parseExportHeader } from "../protocol/export.ts";
-import { MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
+import { HEADERS, MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
+import type { RestoreRequest } from "../protocol/requests.ts";
+import type { GenesisKeys } from "../protocol/statements.ts";
 import type { Settings } from "./options.ts";
 import { jsonOf, outageOf, readJson, textOf, verifyResponse } from "./response.ts";
 import type { Session } from "./session.ts";
-import { exchange } from "./transport.ts";
+import { exchange, type RawAnswer } from "./transport.ts";
 import { trustKey } from "./trust.ts";
 
 /**
@@ -75,6 +78,11 @@ export interface ImportTarget {
    * @returns the last answer: `done` once the end was taken and the whole was checked
    */
   send(lines: AsyncIterable<string>, progress?: (answer: ImportAnswer) => void): Promise<ImportAnswer>;
+  /**
+   * Opens what was read in as a new epoch. Its answer is checked against the keys that the request itself names, which
+   * the recovery key signed.
+   */
+  restore(request: RestoreRequest, idempotencyKey: string): Promise<void>;
 }
 
 /**
@@ -84,22 +92,28 @@ export interface ImportTarget {
 export function createImportTarget(settings: Settings): ImportTarget {
   const { registry, url, token } = settings;
 
-  const ask = async (body?: Bytes): Promise<ImportAnswer> => {
-    const headers: Record<string, string> = { accept: MEDIA_TYPES.json };
+  /** One exchange whose answer is signed by the keys that `keysOf` finds, in the answer or beside it. */
+  const exchanged = async <T>(
+    path: string,
+    sent: { readonly body: Bytes; readonly type: string; readonly headers?: Readonly<Record<string, string>> } | null,
+    read: (raw: RawAnswer) => { readonly answer: T; readonly keys: GenesisKeys },
+  ): Promise<T> => {
+    const headers: Record<string, string> = { accept: MEDIA_TYPES.json, ...sent?.headers };
     if (token !== undefined) headers.authorization = `Bearer ${token.reveal()}`;
-    // No digest: the lines lead to a root, and the other side hashes each of them anyway.
-    if (body !== undefined) headers["content-type"] = MEDIA_TYPES.lines;
-    const target = new URL(pathOf.import(registry), url);
-    const method = body === undefined ? "GET" : "POST";
+    if (sent !== null) {
+      headers["content-type"] = sent.type;
+      headers[HEADERS.contentDigest.toLowerCase()] = contentDigest(sent.body);
+    }
+    const target = new URL(path, url);
+    const method = sent === null ? "GET" : "POST";
     for (let attempt = 1; ; attempt++) {
       try {
-        const raw = await exchange({ method, url: target, headers, body }, settings);
+        const raw = await exchange({ method, url: target, headers, body: sent?.body }, settings);
         if (raw.header("signature") === null) throw outageOf(raw);
         if (raw.status !== 200) throw await refusalIn(raw);
-        const answer = parseAnswer("import", readJson(raw.body), "answer_malformed");
-        const responseKeys = [await trustKey(answer.keys["response-ed25519"])];
+        const { answer, keys } = read(raw);
+        const responseKeys = [await trustKey(keys["response-ed25519"])];
         jsonOf(await verifyResponse(raw, raw.request, { registry, responseKeys }, settings.now()));
-        if (answer.registry !== registry) throw new TesError("answer_malformed", { detail: "It is of another one." });
         return answer;
       } catch (thrown) {
         const passing = thrown instanceof TesError && thrown.code === "authority_unreachable";
@@ -108,6 +122,13 @@ export function createImportTarget(settings: Settings): ImportTarget {
       }
     }
   };
+
+  const ask = (body?: Bytes): Promise<ImportAnswer> =>
+    exchanged(pathOf.import(registry), body === undefined ? null : { body, type: MEDIA_TYPES.lines }, (raw) => {
+      const answer = parseAnswer("import", readJson(raw.body), "answer_malformed");
+      if (answer.registry !== registry) throw new TesError("answer_malformed", { detail: "It is of another one." });
+      return { answer, keys: answer.keys };
+    });
 
   return {
     state: () => ask(),
@@ -133,6 +154,14 @@ export function createImportTarget(settings: Settings): ImportTarget {
       }
       await flush();
       return answer;
+    },
+    async restore(request, idempotencyKey) {
+      const headers = { [HEADERS.idempotencyKey.toLowerCase()]: idempotencyKey };
+      const sent = { body: utf8(JSON.stringify(request)), type: MEDIA_TYPES.json, headers };
+      await exchanged(pathOf.restore(registry), sent, (raw) => ({
+        answer: parseAnswer("written", readJson(raw.body), "answer_malformed"),
+        keys: request.keys,
+      }));
     },
   };
 }

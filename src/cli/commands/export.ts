@@ -10,7 +10,7 @@ import { createImportTarget } from "../../client/carry.ts";
 import { settle } from "../../client/options.ts";
 import { TesError } from "../../core/errors.ts";
 import { reasonOf } from "../local/data.ts";
-import { type CommandIo, printJson } from "../output.ts";
+import { type CommandIo, printJson, printNote } from "../output.ts";
 import { findToken, locate, type ReachOptions, reach, withReach } from "../reach.ts";
 
 export function exportCommand(io: CommandIo): Command {
@@ -68,11 +68,16 @@ export function importCommand(io: CommandIo): Command {
         throw new TesError("import_invalid", { detail: `${path} ends before its end line: nothing was opened.` });
       }
       if (io.json) printJson(io, { registry, size: answer.size });
-      else io.stdout(`${registry} is open here with ${answer.size} statements, the same tree as where it came from\n`);
+      else io.stdout(`${registry} is here with ${answer.size} statements, the same tree as where it came from\n`);
+      printNote(
+        io,
+        "it takes writes only if its last statement hands it over to this authority: tes registry move, or restore",
+      );
     });
 }
 
-async function* linesOf(path: string): AsyncGenerator<string> {
+/** The lines of a file, each with its line feed. @throws {TesError} `file_unreadable` */
+export async function* linesOf(path: string): AsyncGenerator<string> {
   const input = createReadStream(path, "utf8");
   try {
     for await (const line of createInterface({ input, crlfDelay: 0 })) yield `${line}\n`;

@@ -10,6 +10,7 @@ import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
 import { createKeyFile } from "../local/data.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { findToken, type ReachOptions, reach, withReach } from "../reach.ts";
+import { moveCommand, restoreCommand } from "./carry.ts";
 import { adviseRecovery } from "./init.ts";
 
 interface CreateFlags extends ReachOptions {
@@ -52,6 +53,7 @@ export function registryCommand(io: CommandIo): Command {
     .action(async (name: string, flags: ReachOptions & { readonly yes?: true }) => {
       await remove(io, parseRegistryName(name, "name"), flags);
     });
+  command.addCommand(moveCommand(io)).addCommand(restoreCommand(io));
   return command;
 }
 
