@@ -202,7 +202,7 @@ const FAULTS: readonly (readonly [RegExp, ConstructorParameters<typeof TesError>
     "cloudflare_token",
   ],
   [
-    /Worker "[^"]*" not found|service_not_found|\[code: (?:10007|10090)\]|does not exist on your account/,
+    /Worker "[^"]*"(?: \(env: [^)]*\))? not found|service_not_found|\[code: (?:10007|10090)\]|does not exist on your account/,
     "worker_missing",
   ],
   [/latest version of your Worker isn't currently deployed|\[code: 1021[45]\]/, "worker_version_pending"],
