@@ -13,6 +13,11 @@ export interface Route extends RouteSpec {
   readonly run: Handler;
 }
 
+/** The object answers these by itself, from what no route sees. */
+const elsewhere: Handler = () => {
+  throw new TesError("internal", { cause: new Error("this route is the object's own") });
+};
+
 /** Genesis and import are answered before there is a registry; here they find that there is one. */
 const exists: Handler = ({ claims }) => {
   authorise(claims, "admin");
@@ -33,6 +38,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   eraseBlob: writes.eraseBlob,
   tokens: writes.tokens,
   revoke: writes.revoke,
+  keyProof: elsewhere,
   keys: reads.keys,
   checkpoint: reads.checkpoint,
   consistency: reads.consistency,

@@ -4,7 +4,8 @@ import { DurableObject } from "cloudflare:workers";
 import { TesError, toTesError } from "../core/errors.ts";
 import { ed25519Kid } from "../core/keys.ts";
 import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
-import { canonicalPath, DEFAULT_REGISTRY } from "../protocol/paths.ts";
+import { parseProofNonce } from "../protocol/key-proof.ts";
+import { canonicalPath, DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
@@ -24,7 +25,7 @@ import { bodyOf, checkHeaders, checkLines, idempotencyOf, linesOf, nonceOf, quer
 import type { Host } from "./route.ts";
 import { findRoute } from "./routes.ts";
 import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
-import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
+import { loadSigningKey, proveKeys, type SigningKeys } from "./signing-key.ts";
 import { createStanding } from "./standing.ts";
 import { openStore, type Store } from "./store.ts";
 import { restore } from "./transfer.ts";
@@ -89,6 +90,9 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     }
     const opened = await this.#whenOpen();
     if (!(opened instanceof TesError)) return this.#signed(opened, ask);
+    if (opened.code === "registry_unknown" && ask.path === pathOf.keyProof(DEFAULT_REGISTRY)) {
+      return this.#proofUnopened(ask);
+    }
     if (ask.method === "POST") {
       if (opened.code === "registry_unknown" && ask.path === base) {
         return this.#inTurn(() => this.#found(ask));
@@ -256,6 +260,26 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     }
   }
 
+  /** Shows which keys are in place, before the genesis too: whoever just put one there has to be told if it arrived. */
+  async #proof(ask: Ask, ledger: Ledger | undefined): Promise<Saying> {
+    const nonce = parseProofNonce(queryOf(ask.query, ["nonce"]).nonce);
+    const announced = ledger === undefined ? null : activeKeys(ledger)["response-ed25519"].kid;
+    const genesis = ledger?.rows.registry()?.genesis ?? null;
+    const subject = { registry: this.#registry, authority: ask.authority, nonce, announced, genesis };
+    return sayJson(await proveKeys(this.env, this.#store, subject));
+  }
+
+  /** The proof of `default` before its genesis. It proves itself, and so it is not signed. */
+  async #proofUnopened(ask: Ask): Promise<Answer> {
+    try {
+      checkHeaders(ask);
+      findRoute(this.#registry, ask.method, "/key-proof");
+      return unsigned(await this.#proof(ask, undefined));
+    } catch (thrown) {
+      return unsigned(this.#refuse(thrown));
+    }
+  }
+
   /** The genesis, written now or by an earlier try that ended before it was listed. */
   #founding(keys: SigningKeys, request: GenesisRequest, write: Omit<Write, "commands">): Open {
     const ledger = openLedger(this.#store, this.#registry, write.now);
@@ -409,6 +433,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const forAll = route.access === "read" || route.access === "open";
     seen.route = forAll ? route.name : `token ${route.name}`;
     if (route.name === "genesis") return this.#genesisAgain(open, ask, now);
+    if (route.name === "keyProof") return this.#proof(ask, ledger);
     const query = queryOf(ask.query, route.query);
     const claims = await this.#claimsOf(open, ask.headers.authorization, now);
     if (claims !== undefined) {
