@@ -124,6 +124,10 @@ const TokenAnswer = v.object({
 /** `POST …/tokens`. The only place where a token is shown; `exp` is in seconds. */
 export type TokenAnswer = v.InferOutput<typeof TokenAnswer>;
 
+const TicketAnswer = v.object({ ticket: v.string(), exp: Time });
+/** `POST …/tickets`. `exp` is in milliseconds. */
+export type TicketAnswer = v.InferOutput<typeof TicketAnswer>;
+
 const SCHEMAS = {
   state: StateAnswer,
   entities: EntitiesAnswer,
@@ -134,6 +138,7 @@ const SCHEMAS = {
   keys: KeysAnswer,
   consistency: ConsistencyAnswer,
   token: TokenAnswer,
+  ticket: TicketAnswer,
   receipt: Receipt,
 } as const;
 
@@ -148,6 +153,7 @@ export interface Answers {
   keys: KeysAnswer;
   consistency: ConsistencyAnswer;
   token: TokenAnswer;
+  ticket: TicketAnswer;
   receipt: Receipt;
 }
 

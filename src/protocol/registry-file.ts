@@ -23,7 +23,10 @@ const RegistryFile = v.strictObject({
   registry: v.exactOptional(Registry, DEFAULT_REGISTRY),
   authority: v.exactOptional(
     v.strictObject({
-      url: v.pipe(v.string(), v.regex(/^https?:\/\/[^/?#@\s]{1,255}$/, "http:// or https:// and a host, nothing behind it")),
+      url: v.pipe(
+        v.string(),
+        v.regex(/^https?:\/\/[^/?#@\s]{1,255}$/, "http:// or https:// and a host, nothing behind it"),
+      ),
       genesis: v.exactOptional(HexHash),
     }),
   ),

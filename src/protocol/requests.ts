@@ -75,6 +75,18 @@ const TokenRequest = v.strictObject({
 /** Asks for a token: its scopes, its life in seconds, and a label that becomes `sub`. */
 export type TokenRequest = v.InferOutput<typeof TokenRequest>;
 
+const TicketRequest = v.strictObject({
+  origin: v.pipe(
+    v.string(),
+    v.regex(
+      /^https?:\/\/[a-z0-9.-]{1,253}(?::[1-9][0-9]{0,4})?$/,
+      "an origin as a browser sends it: scheme, host, port",
+    ),
+  ),
+});
+/** Asks for a ticket: the origin (RFC 6454) of the page that will use it. */
+export type TicketRequest = v.InferOutput<typeof TicketRequest>;
+
 /** @throws invalid_field */
 export function parseGenesisRequest(json: JsonValue): GenesisRequest {
   return parseWith(GenesisRequest, json);
@@ -106,6 +118,11 @@ export function parseBumpRequest(json: JsonValue): BumpRequest {
 /** @throws invalid_field */
 export function parseTokenRequest(json: JsonValue): TokenRequest {
   return parseWith(TokenRequest, json);
+}
+
+/** @throws invalid_field */
+export function parseTicketRequest(json: JsonValue): TicketRequest {
+  return parseWith(TicketRequest, json);
 }
 
 function invalid(field: string, detail: string): TesError {
