@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     projects: ["test/unit/vitest.config.ts", "test/workerd/vitest.config.ts", "test/e2e/vitest.config.ts"],
+    // The Worker says what happens, a line each time; it is worth reading where a test failed.
+    silent: "passed-only",
     reporters: ["default", ["json", { outputFile: "reports/vitest.json" }]],
   },
 });

@@ -6,8 +6,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { TesError } from "../core/errors.ts";
 import { advances, type Pin, type PinStore } from "../client/pins.ts";
+import { TesError } from "../core/errors.ts";
 import { codeOf, reasonOf } from "./local/data.ts";
 
 const NAME = /^(\d{1,16})\.json$/;

@@ -6,7 +6,7 @@
 import { type Bytes, decodeUtf8, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import { consistencyProof, inclusionProof, leafHash } from "../core/merkle.ts";
+import { consistencyProof, inclusionProof, leafHash, type NodeReader, rootOf } from "../core/merkle.ts";
 import { createTileTree, openTileRange, type TileTree, tileLevels } from "../core/tiles.ts";
 import { parseStatement, type Statement, statementBytes } from "../protocol/statements.ts";
 import { type Command, decide } from "../registry/decide.ts";
@@ -31,7 +31,12 @@ export interface Ledger {
   readonly registry: string;
   readonly rows: Rows;
   readonly size: number;
-  root(): Bytes;
+  /** Of the first `size` statements, or of all. */
+  root(size?: number): Bytes;
+  /** Hashes of perfect subtrees. */
+  readonly node: NodeReader;
+  /** Canonical texts of statements. */
+  bodies(from: number, count: number): string[];
   /** Decides, folds and stores, all or nothing. A command that changes nothing gives no statement. */
   append(write: Write): Statement[];
   /** What an earlier request with this key wrote. @throws TesError `idempotency_key_reused` */
@@ -120,7 +125,9 @@ export function openLedger(store: Store, registry: string): Ledger {
     get size() {
       return tree.size;
     },
-    root: () => tree.root(),
+    root: (of) => (of === undefined ? tree.root() : rootOf(of, tree.node)),
+    node: (level, index) => tree.node(level, index),
+    bodies: store.bodies,
     append(write) {
       const before = { size: tree.size, at };
       const undo: Patch[] = [];

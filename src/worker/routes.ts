@@ -9,14 +9,15 @@ import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import type { EntityView } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
-import { parseBumpRequest, parseDeclareRequest, parseTokenRequest } from "../protocol/requests.ts";
+import { parseBumpRequest, parseDeclareRequest, parseTicketRequest, parseTokenRequest } from "../protocol/requests.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import { declareCommands, planBump } from "../registry/decide.ts";
 import type { EntityRow } from "../registry/rows.ts";
 import { mintToken } from "./auth.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Saying, sayJson, TEXT_TYPE } from "./sign-response.ts";
+import { type Saying, sayJson, sayProblem, TEXT_TYPE } from "./sign-response.ts";
 import type { SigningKeys } from "./signing-key.ts";
+import type { Tickets } from "./tickets.ts";
 import type { Writer } from "./writer.ts";
 
 /** What a route may use. */
@@ -33,6 +34,7 @@ export interface RouteContext {
   readonly json: JsonValue;
   /** Milliseconds. */
   readonly now: number;
+  readonly tickets: Tickets;
   /** Of a write that carries an Idempotency-Key. */
   readonly idempotency: { readonly key: string; readonly request: string } | undefined;
 }
@@ -185,6 +187,28 @@ export const ROUTES: readonly Route[] = [
       authorise(claims, "admin");
       return sayJson(await mintToken(parseTokenRequest(json), keys, ledger.registry, now));
     },
+  },
+  {
+    name: "tickets",
+    method: "POST",
+    path: "/tickets",
+    access: "token",
+    query: [],
+    summary: "A ticket with which one page opens one socket. Writes no statement.",
+    run: ({ claims, json, tickets, now }) => {
+      authorise(claims, "watch");
+      return sayJson(tickets.issue(claims!, parseTicketRequest(json).origin, now));
+    },
+  },
+  {
+    name: "watch",
+    method: "GET",
+    path: "/watch",
+    access: "read",
+    query: [],
+    summary: "The log as it grows, over a WebSocket (docs/protocol.md).",
+    // RFC 9110 section 15.5.22: the answer names the protocol.
+    run: () => sayProblem(new TesError("upgrade_required"), { upgrade: "websocket" }),
   },
   {
     name: "keys",

@@ -1,6 +1,7 @@
 /** One registry: the object that decides, stores and signs. One object per registry name. */
 
 import { DurableObject } from "cloudflare:workers";
+import { decodeUtf8 } from "../core/bytes.ts";
 import { canonicalBytes } from "../core/canonical-json.ts";
 import { verifyContentDigest } from "../core/digest.ts";
 import { TesError, toTesError } from "../core/errors.ts";
@@ -9,19 +10,23 @@ import { type JsonValue, parseJson } from "../core/json.ts";
 import { ed25519Kid } from "../core/keys.ts";
 import { MAX_IDEMPOTENCY_KEY_CHARS, MAX_NONCE_CHARS, MIN_NONCE_CHARS } from "../core/limits.ts";
 import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
-import { canonicalPath } from "../protocol/paths.ts";
+import { canonicalPath, pathOf } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
-import type { GenesisKeys } from "../protocol/statements.ts";
+import type { GenesisKeys, Statement } from "../protocol/statements.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
-import { type Answer, type Ask, askOf } from "./ask.ts";
+import { type Answer, type Ask, askOf, isUpgrade } from "./ask.ts";
 import { createTokenVerifier, type TokenVerifier } from "./auth.ts";
 import { authorityOf } from "./authorities.ts";
 import type { VersionDOEnv } from "./env.ts";
+import { createEvents, type Emit } from "./events.ts";
 import { type Ledger, openLedger, type Write } from "./ledger.ts";
 import { findRoute } from "./routes.ts";
-import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
+import { JSON_TYPE, type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
 import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
+import { type BumpAsk, createSockets } from "./sockets.ts";
 import { openStore, type Store } from "./store.ts";
+import { chooseSubprotocol } from "./subprotocol.ts";
+import { openTickets } from "./tickets.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
 const NONCE = new RegExp(`^[A-Za-z0-9_-]{${MIN_NONCE_CHARS},${MAX_NONCE_CHARS}}$`);
@@ -39,6 +44,15 @@ interface Open {
 /** The Durable Object class of TES. Its name is part of deployed configurations and never changes. */
 export class VersionManagementDO extends DurableObject<VersionDOEnv> {
   readonly #store: Store = openStore(this.ctx.storage);
+  readonly #tickets = openTickets(this.ctx.storage);
+  readonly #emit: Emit = createEvents((line) => console.log(line));
+  readonly #sockets = createSockets(this.ctx, {
+    tickets: this.#tickets,
+    emit: this.#emit,
+    live: (registry) => this.#live(registry),
+    claimsOf: async (live, authorization, now) => (await (live as Open).tokens.verify(authorization, now))!,
+    bump: (live, asked) => this.#socketBump(live as Open, asked),
+  });
   #registry = "";
   #opened: Promise<Open | TesError> | undefined;
   #keys: SigningKeys | undefined;
@@ -48,7 +62,10 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
   /** Answers over plain HTTP too: `env.VERSION_DO.get(id).fetch("https://host/bump", …)` is signed like any other. */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    const answer = await this.answer(await askOf(request, url, authorityOf(url)), this.ctx.id.name ?? "");
+    const ask = await askOf(request, url, authorityOf(url));
+    const socket = isUpgrade(request) ? await this.#upgrade(ask, request) : null;
+    if (socket instanceof Response) return socket;
+    const answer = await this.answer(socket ?? ask, this.ctx.id.name ?? registryOf(ask.path));
     return new Response(request.method === "HEAD" ? null : answer.body, answer);
   }
 
@@ -70,6 +87,69 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
       return this.#authoriseGenesis(ask);
     }
     return unsigned(sayProblem(opened));
+  }
+
+  /** Opens a socket; null when that is not what was asked for, and the request with its fault when it cannot be. */
+  async #upgrade(ask: Ask, request: Request): Promise<Response | Ask | null> {
+    const registry = registryOf(ask.path);
+    if (ask.path !== pathOf.watch(registry) || !isRegistryName(registry)) return null;
+    if ((this.ctx.id.name ?? registry) !== registry || (this.#registry || registry) !== registry) return null;
+    try {
+      const live = await this.#live(registry);
+      queryOf(ask.query, []);
+      chooseSubprotocol(request.headers.get("sec-websocket-protocol"));
+      return await this.#sockets.accept(live, {
+        registry,
+        authority: ask.authority,
+        origin: request.headers.get("origin"),
+      });
+    } catch (thrown) {
+      const { code, detail = "" } = this.#report(thrown);
+      return { ...ask, fault: { code, detail } };
+    }
+  }
+
+  override webSocketMessage(ws: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    return this.#sockets.message(ws, data);
+  }
+
+  override webSocketClose(ws: WebSocket): void {
+    this.#sockets.closed(ws);
+  }
+
+  override webSocketError(ws: WebSocket): void {
+    this.#sockets.closed(ws);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#sockets.alarm();
+  }
+
+  /** The registry, opened if need be. @throws TesError why it is not open */
+  async #live(registry: string): Promise<Open> {
+    if (this.#registry === "") this.#registry = registry;
+    if (this.#opened === undefined) this.#opened = this.ctx.blockConcurrencyWhile(() => this.#open());
+    const opened = await this.#opened;
+    if (opened instanceof TesError) throw opened;
+    return opened;
+  }
+
+  /** The bump of a socket, by way of the very route that HTTP takes. */
+  async #socketBump(open: Open, { authority, authorization, key, body }: BumpAsk) {
+    const headers = { authorization, "content-type": JSON_TYPE, "idempotency-key": key };
+    const path = pathOf.bump(this.#registry);
+    const ask: Ask = { method: "POST", authority, path, query: "", headers, body, fault: null };
+    const { receipt, changes } = JSON.parse(decodeUtf8((await this.#route(open, ask, Date.now())).body));
+    return { receipt, changes };
+  }
+
+  #written(statements: readonly Statement[], duration: number): void {
+    for (const statement of statements) {
+      const { type, seq: index, by: actor } = statement;
+      const ref = "entity" in statement ? statement.entity : undefined;
+      this.#emit("log", type, { registry: this.#registry, ref, actor, index, duration });
+    }
+    this.#sockets.grown();
   }
 
   /**
@@ -109,7 +189,13 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
 
   #serve(ledger: Ledger, keys: SigningKeys): Open {
     const origin = () => ledger.rows.registry()!.origin;
-    const writer = createWriter(ledger, keys, origin, () => this.ctx.storage.sync());
+    const writer = createWriter(
+      ledger,
+      keys,
+      origin,
+      () => this.ctx.storage.sync(),
+      (statements, milliseconds) => this.#written(statements, milliseconds),
+    );
     return { keys, ledger, writer, tokens: createTokenVerifier(keys, this.#registry) };
   }
 
@@ -126,6 +212,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     const { visibility } = request;
     const commands = [{ kind: "genesis", visibility, origin, keys: keys.record, recovery }] as const;
     ledger.append({ commands, by, now, ...(idempotency === undefined ? {} : { idempotency }) });
+    this.#emit("log", "registry.genesis", { registry: this.#registry, ref: visibility, actor: by, index: 0 });
     return this.#serve(ledger, keys);
   }
 
@@ -198,12 +285,24 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
       if (!allows(claims, "read")) throw new TesError("forbidden", { detail: "It needs the scope read." });
     }
     if (route.method === "GET") {
-      return route.run({ ledger, writer, keys, params, query, claims, json: null, now, idempotency: undefined });
+      return route.run({
+        ledger,
+        writer,
+        keys,
+        tickets: this.#tickets,
+        params,
+        query,
+        claims,
+        json: null,
+        now,
+        idempotency: undefined,
+      });
     }
     if (claims === undefined) throw new TesError("token_missing");
     const json = bodyOf(ask);
     const idempotency = idempotencyOf(ask, claims, path);
-    return route.run({ ledger, writer, keys, params, query, claims, json, now, idempotency });
+    const tickets = this.#tickets;
+    return route.run({ ledger, writer, keys, tickets, params, query, claims, json, now, idempotency });
   }
 
   /** The request that made this registry, sent again, gets its receipt again; any other finds that there is one. */
@@ -214,6 +313,9 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     throw new TesError("genesis_exists");
   }
 }
+
+/** The registry that a path names. */
+const registryOf = (path: string): string => /^\/v1\/([^/]*)/.exec(canonicalPath(path))?.[1] ?? "";
 
 async function sayGenesis({ ledger, writer }: Open): Promise<Saying> {
   const receipt = await writer.receipt(0);

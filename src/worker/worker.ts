@@ -6,7 +6,7 @@
 import { Hono } from "hono";
 import { TesError } from "../core/errors.ts";
 import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
-import { type Answer, askOf } from "./ask.ts";
+import { type Answer, askOf, isUpgrade } from "./ask.ts";
 import { authorityOf, parseAuthorities } from "./authorities.ts";
 import type { WorkerEnv } from "./env.ts";
 import { sayJson, sayProblem, unsigned } from "./sign-response.ts";
@@ -23,6 +23,8 @@ async function ask(request: Request, env: WorkerEnv, registry: string): Promise<
   const url = new URL(request.url);
   const stub = env.VERSION_DO.get(env.VERSION_DO.idFromName(registry));
   try {
+    // A socket cannot cross a method call: the object answers this one over HTTP.
+    if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return await stub.fetch(request);
     return responseOf(await stub.answer(await askOf(request, url, authorityOf(url)), registry), request.method);
   } catch (thrown) {
     const message = thrown instanceof Error ? thrown.message : "";

@@ -32,6 +32,8 @@ export function createWriter(
   keys: SigningKeys,
   origin: () => string,
   sync: () => Promise<void>,
+  /** Told in the same turn what was written: by whom, and how long ago the write came in. */
+  onWritten: (statements: readonly Statement[], milliseconds: number) => void = () => undefined,
 ): Writer {
   const queue: Waiting[] = [];
   let draining = false;
@@ -62,9 +64,9 @@ export function createWriter(
     for (const waiting of batch) {
       const { write } = waiting;
       try {
-        const statements =
-          (write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined) ??
-          ledger.append(write);
+        const earlier = write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined;
+        const statements = earlier ?? ledger.append(write);
+        if (earlier === undefined && statements.length > 0) onWritten(statements, Date.now() - write.now);
         written.push({ waiting, statements });
       } catch (thrown) {
         waiting.reject(thrown);
