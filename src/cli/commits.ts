@@ -37,7 +37,7 @@ export interface ScopeFinding {
   readonly counted: readonly CountedCommit[];
   /** Commits looked at, without those outside of the directories. */
   readonly looked: number;
-  /** Why, in a sentence for people. */
+  /** Why, in words that go on a sentence such as "Since v1.2.3: ". */
   readonly why: string;
 }
 
@@ -160,13 +160,12 @@ const LOCK_FILE = /(?:^|\/)(?:package-lock\.json|npm-shrinkwrap\.json|Cargo\.loc
 
 function explain(scope: CommitScope | null, counted: readonly CountedCommit[], looked: number): string {
   const commits = looked === 1 ? "1 commit" : `${looked} commits`;
-  if (scope === null) {
-    return looked === 0 ? "There are no commits." : `None of ${commits} is breaking, feat, fix, perf or a revert.`;
-  }
+  if (scope === null)
+    return looked === 0 ? "no commits." : `${commits}, none of them breaking, feat, fix, perf or a revert.`;
   const first = counted.find((commit) => commit.scope === scope)!;
   const counts = ORDER.toReversed()
     .map((one) => [one, counted.filter((commit) => commit.scope === one).length] as const)
     .filter(([, count]) => count > 0);
   const parts = counts.map(([one, count]) => `${count} ${one}`).join(", ");
-  return `Of ${commits}: ${parts}. ${first.sha.slice(0, 12)} asks for ${scope}: ${first.subject}`;
+  return `${commits}, ${parts}. ${first.sha.slice(0, 12)} asks for ${scope}: ${first.subject}`;
 }

@@ -36,6 +36,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "check the authority, or a receipt",
     load: async (io) => (await import("./commands/verify.ts")).verifyCommand(io),
   },
+  config: {
+    summary: "check and mend a Worker's wrangler configuration",
+    load: async (io) => (await import("./commands/config.ts")).configCommand(io),
+  },
   token: {
     summary: "mint and inspect tokens, offline",
     load: async (io) => (await import("./commands/token.ts")).tokenCommand(io),

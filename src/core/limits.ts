@@ -64,6 +64,12 @@ export const MAX_GIT_OUTPUT_BYTES = 67_108_864;
 export const GIT_READ_TIMEOUT_MS = 60_000;
 /** A commit message, as far as it is read for what it changes: longer ones are logs that somebody pasted. */
 export const MAX_COMMIT_MESSAGE_CHARS = 65_536;
+/** An entry point whose exports are read: what people write is kilobytes, and a larger bundle takes noticeable time. */
+export const MAX_ENTRY_BYTES = 2_097_152;
+/** Files that an entry point passes on with `export *`. */
+export const MAX_ENTRY_FILES = 64;
+/** Lines that differ before a diff stops looking for the shortest: bounds its memory, which grows with the square. */
+export const MAX_DIFF_EDITS = 1_000;
 /** A frame from a client on a socket, in UTF-8: a proof with the longest token is 6 KB, a bump 1 KB. */
 export const MAX_FRAME_BYTES = 16_384;
 /** A frame from an authority on a socket: the longest statement with its proof and checkpoint fits twice. */
@@ -90,7 +96,7 @@ export const CLIENT_PING_MS = 30_000;
 /** Sockets on one registry: at 130 KB each (measured) 0.5 GB. The platform's own limit is 32,768. */
 export const MAX_SOCKETS = 4_096;
 /** Frames that one socket may send at once, and a second: what HTTP takes from one address. */
-export const SOCKET_FRAME_BURST = 400;
-export const SOCKET_FRAMES_PER_SECOND = 100;
+export const SOCKET_BURST_FRAMES = 400;
+export const SOCKET_FRAMES_PER_S = 100;
 /** The longest a watching client waits before it connects again. */
 export const MAX_RECONNECT_DELAY_MS = 30_000;

@@ -67,7 +67,7 @@ export const EntityFile = v.strictObject({
   ),
 });
 
-/** One file: with a pattern, its one group is the version; without, the file is JSON with a `version` member. */
+/** One file: with a pattern, its one group is the version; without, the name of the file says where it stands. */
 export type EntityFile = v.InferOutput<typeof EntityFile>;
 
 export const EntityFiles = v.pipe(

@@ -1,7 +1,7 @@
 /** The sockets of an object, in memory and in their attachments. */
 
 import { ERRORS, problemOf, type TesError } from "../core/errors.ts";
-import { SOCKET_FRAME_BURST, SOCKET_FRAMES_PER_SECOND } from "../core/limits.ts";
+import { SOCKET_BURST_FRAMES, SOCKET_FRAMES_PER_S } from "../core/limits.ts";
 import type { ServerFrame } from "../protocol/frames.ts";
 import type { Session } from "../protocol/session.ts";
 import { type Buckets, createBuckets } from "./bucket.ts";
@@ -69,7 +69,7 @@ export function createPeers(ctx: DurableObjectState, emit: Emit): Peers {
 
   const peers: Peers = {
     add(ws, kept) {
-      const frames = createBuckets({ burst: SOCKET_FRAME_BURST, perSecond: SOCKET_FRAMES_PER_SECOND });
+      const frames = createBuckets({ burst: SOCKET_BURST_FRAMES, perSecond: SOCKET_FRAMES_PER_S });
       const peer: Peer = { ws, kept, key: undefined, frames, turn: Promise.resolve(), filling: false };
       known.set(ws, peer);
       return peer;

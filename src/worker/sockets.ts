@@ -284,7 +284,8 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
       const authentic = peer.key !== undefined && (await isSealed(peer.key, json));
       await perform(peer, live, received(peer.kept.session, frame, authentic, live.ledger.size, now), now);
     } catch (thrown) {
-      if (peer.kept.session.phase !== "closed") end(peer, toError(peer, thrown));
+      // It may have been closed meanwhile, by the alarm or by a revocation.
+      if (peers.find(peer.ws) === peer) end(peer, toError(peer, thrown));
     }
   };
 

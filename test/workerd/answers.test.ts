@@ -37,6 +37,8 @@ afterEach(() => void vi.restoreAllMocks());
 interface Walk {
   readonly ok: () => Promise<Exchange>;
   readonly refused: readonly (() => Promise<Exchange>)[];
+  /** Of the success. Default 200. */
+  readonly status?: number;
 }
 
 /** One way to succeed and some to fail, for each route of a registry. A new route has to be added here. */
@@ -76,6 +78,12 @@ const WALKS: Readonly<Record<string, Walk>> = {
     ok: () => post("/v1/acme/tokens", { scope: ["read"], expiresIn: 60 }, { token }),
     refused: [() => post("/v1/acme/tokens", {}, { token }), () => post("/v1/acme/tokens", {})],
   },
+  tickets: {
+    ok: () => post("/v1/acme/tickets", { origin: "https://page.test" }, { token }),
+    refused: [() => post("/v1/acme/tickets", {}, { token }), () => post("/v1/acme/tickets", {})],
+  },
+  // Its success is a socket, which nobody signs: sockets.test.ts.
+  watch: { ok: () => ask("/v1/acme/watch"), refused: [() => ask("/v1/acme/watch?x=1")], status: 426 },
 };
 
 describe("every route of a registry", () => {
@@ -85,10 +93,10 @@ describe("every route of a registry", () => {
 
   test.each(Object.entries(WALKS))(
     "%s: signed when it succeeds, signed when it is refused",
-    async (_name, { ok, refused }) => {
+    async (_name, { ok, refused, status = 200 }) => {
       const keys = await keysOf("acme");
       const good = await ok();
-      expect(good.status).toBe(200);
+      expect(good.status).toBe(status);
       for (const answer of [good, ...(await Promise.all(refused.map((send) => send())))]) {
         await expectSigned(answer, keys);
         expectHeaders(answer);
@@ -106,9 +114,10 @@ describe("every route of a registry", () => {
   test.each(ROUTES.filter(({ method }) => method === "GET").map(({ name }) => name))(
     "HEAD of %s is signed for itself, over no content",
     async (name) => {
-      const { url } = (await WALKS[name]!.ok()).request;
+      const { ok, status = 200 } = WALKS[name]!;
+      const { url } = (await ok()).request;
       const answer = await ask(url, { method: "HEAD" });
-      expect([answer.status, answer.body.length]).toEqual([200, 0]);
+      expect([answer.status, answer.body.length]).toEqual([status, 0]);
       expect(answer.headers["content-digest"]).toBe("sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
       await expectSigned(answer, await keysOf("acme"));
       expectHeaders(answer);

@@ -139,7 +139,7 @@ describe("limits, on both sides", () => {
 
   test("as many entities as one request may declare", async () => {
     const list = Array.from({ length: MAX_DECLARATIONS }, (_, i) => ({ entity: `many:e${i}` }));
-    const answer = await entities(...list);
+    const answer = await declare("wide", await openRegistry("wide"), list);
     expect(jsonOf(answer).receipts).toHaveLength(MAX_DECLARATIONS);
   });
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { codeOf, type Exchange, isSigned, snapshot, textOf } from "./authority.ts";
-import { expectSigned, keysOf } from "./verifiers.ts";
+import { expectSigned, type Keys, keysOf } from "./verifiers.ts";
 
 /** What is sent, the status and the code that it gets. */
 export type Refusal = readonly [name: string, send: () => Promise<Exchange>, status: number, code: string];
@@ -27,13 +27,20 @@ export function testRefusals(
   rows: readonly Refusal[],
   { signed = true, token }: { signed?: boolean; token?: () => string } = {},
 ): void {
+  let keys: Keys | undefined;
+  let last: object | undefined;
   test.each(rows)("%s", async (_name, send, status, code) => {
-    const before = await snapshot(registry, token?.());
+    // Rows run one after the other, so what one left is what the next one finds.
+    const before = last ?? (await snapshot(registry, token?.()));
     const answer = await send();
+    last = await snapshot(registry, token?.());
+    expect(last).toEqual(before);
     expect([answer.status, codeOf(answer)], textOf(answer)).toEqual([status, code]);
     expect(isSigned(answer)).toBe(signed);
-    if (signed) await expectSigned(answer, await keysOf(registry, token === undefined ? {} : { token: token() }));
+    if (signed) {
+      keys ??= await keysOf(registry, token === undefined ? {} : { token: token() });
+      await expectSigned(answer, keys);
+    }
     expectHeaders(answer);
-    expect(await snapshot(registry, token?.())).toEqual(before);
   });
 }

@@ -1,6 +1,6 @@
 /** A socket of tes-subproto-v1, from its negotiation to its end, with a client written from docs/protocol.md. */
 
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { toBase64Url } from "../../src/core/bytes.ts";
 import {
@@ -8,7 +8,9 @@ import {
   FIRST_FRAME_MS,
   MAX_FRAME_BYTES,
   MAX_JSON_DEPTH,
-  SOCKET_FRAME_BURST,
+  MAX_SOCKETS,
+  MAX_TICKETS,
+  SOCKET_BURST_FRAMES,
   SOCKET_SILENCE_MS,
   TICKET_LIFETIME_MS,
 } from "../../src/core/limits.ts";
@@ -322,6 +324,21 @@ describe("tickets", () => {
     expect(await ending(await work())).toBe("1008 ticket_invalid");
   });
 
+  test(`wait in a number of at most ${MAX_TICKETS}, and those that nobody used are forgotten`, async () => {
+    const registry = "sockets-tickets";
+    const token = await openRegistry(registry);
+    const path = `/v1/${registry}/tickets`;
+    await runInDurableObject(stubOf(registry), (_object, { storage: { kv } }) => {
+      const exp = Date.now() + TICKET_LIFETIME_MS;
+      for (let i = 0; i < MAX_TICKETS - 1; i++) kv.put(`ticket/${i}`, { claims: {}, origin: PAGE, exp });
+    });
+    expect((await post(path, { origin: PAGE }, { token, key: null })).status).toBe(200);
+    const refused = await post(path, { origin: PAGE }, { token, key: null });
+    expect([refused.status, codeOf(refused)]).toEqual([429, "rate_limited"]);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + TICKET_LIFETIME_MS });
+    expect((await post(path, { origin: PAGE }, { token, key: null })).status).toBe(200);
+  });
+
   test("need a token that may watch, and an origin", async () => {
     const path = `/v1/${CLOSED}/tickets`;
     expect(codeOf(await post(path, { origin: PAGE }))).toBe("token_missing");
@@ -384,9 +401,25 @@ describe("hostile frames end their own session only", () => {
     const socket = await enterAnonymous(OPEN);
     socket.send(`{"type":"ping"}${" ".repeat(MAX_FRAME_BYTES - 15)}`);
     expect(await socket.next()).toEqual({ type: "pong" });
-    for (let i = 0; i < SOCKET_FRAME_BURST - 2; i++) socket.send('{"type": "ping"}');
-    for (let i = 0; i < SOCKET_FRAME_BURST - 2; i++) expect(await socket.next()).toEqual({ type: "pong" });
+    for (let i = 0; i < SOCKET_BURST_FRAMES - 2; i++) socket.send('{"type": "ping"}');
+    for (let i = 0; i < SOCKET_BURST_FRAMES - 2; i++) expect(await socket.next()).toEqual({ type: "pong" });
   });
+});
+
+test(`one registry has at most ${MAX_SOCKETS} sockets`, async () => {
+  const registry = "sockets-many";
+  await openRegistry(registry);
+  const seen = await runInDurableObject(stubOf(registry), (_object, state) => {
+    // So many real ones take half a minute; the count is the platform's own list.
+    const real = state.getWebSockets.bind(state);
+    const count = { of: MAX_SOCKETS - 1 };
+    state.getWebSockets = (tag) => Array.from({ length: count.of }, (_, n) => real(tag)[n]!);
+    return count;
+  });
+  expect((await upgrade(`/v1/${registry}/watch`)).status).toBe(101);
+  seen.of = MAX_SOCKETS;
+  const refused = await upgrade(`/v1/${registry}/watch`);
+  expect([refused.status, ((await refused.json()) as Frame).code]).toEqual([429, "rate_limited"]);
 });
 
 describe("time", () => {

@@ -1,7 +1,22 @@
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ed25519Kid } from "../../src/core/keys.ts";
-import { ask, configure, declare, isSigned, jsonOf, MASTER, openRegistry, textOf } from "./authority.ts";
+import { MAX_ENTITIES } from "../../src/core/limits.ts";
+import { MAX_DECLARATIONS } from "../../src/protocol/requests.ts";
+import {
+  ask,
+  codeOf,
+  configure,
+  declare,
+  isSigned,
+  jsonOf,
+  MASTER,
+  openRegistry,
+  post,
+  restart,
+  snapshot,
+  textOf,
+} from "./authority.ts";
 import { expectHeaders } from "./refusals.ts";
 
 beforeEach(() => configure({ VERSION_SIGNING_KEY: MASTER }));
@@ -67,6 +82,29 @@ describe("entities", () => {
     expect(changed.receipts).toHaveLength(1);
     expect(jsonOf(await ask("/v1/acme/entities/global:main")).entity.files).toEqual([{ path: "VERSION" }]);
     expect(jsonOf(await ask("/v1/acme")).size).toBe(4);
+  });
+});
+
+describe("a registry", () => {
+  test("holds as many entities as it may, and refuses one more whole", async () => {
+    const token = await openRegistry("acme");
+    const batch = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ entity: `many:e${from + i}` }));
+    const half = MAX_DECLARATIONS / 2;
+    for (let from = 0; from < MAX_ENTITIES - half; from += half) await declare("acme", token, batch(from, half));
+    const before = await snapshot("acme");
+    const refused = await post("/v1/acme/entities", { entities: batch(MAX_ENTITIES - half, half + 1) }, { token });
+    expect([refused.status, codeOf(refused), jsonOf(refused).facts]).toEqual([
+      422,
+      "entity_limit",
+      { limit: MAX_ENTITIES },
+    ]);
+    expect(await snapshot("acme")).toEqual(before);
+    await declare("acme", token, batch(MAX_ENTITIES - half, half));
+    await restart("acme");
+    expect(jsonOf(await ask("/v1/acme")).entities).toHaveLength(MAX_ENTITIES);
+    const bumped = await post("/v1/acme/bump", { entity: "many:e999", scope: "patch" }, { token });
+    expect(bumped.status).toBe(200);
   });
 });
 

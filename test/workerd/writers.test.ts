@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { MAX_BATCH_COMMANDS } from "../../src/core/limits.ts";
 import {
   ask,
   codeOf,
@@ -43,14 +44,17 @@ const versions = async (): Promise<Record<string, string>> =>
     ]),
   );
 
+/** More than one turn of the object takes. */
+const WRITERS = MAX_BATCH_COMMANDS + 22;
+
 describe("writers at once", () => {
   test("get consecutive versions, each once, under receipts of one log", async () => {
     await declared("global:main");
     const answers = await Promise.all(
-      Array.from({ length: 40 }, () => bump({ entity: "global:main", scope: "patch" })),
+      Array.from({ length: WRITERS }, () => bump({ entity: "global:main", scope: "patch" })),
     );
     const to = answers.map((answer) => jsonOf(answer).changes[0].to as string);
-    expect(new Set(to)).toEqual(new Set(Array.from({ length: 40 }, (_, i) => `1.0.${i + 1}`)));
+    expect(new Set(to)).toEqual(new Set(Array.from({ length: WRITERS }, (_, i) => `1.0.${i + 1}`)));
     for (const answer of answers) {
       const { statement, inclusion } = jsonOf(answer).receipt;
       expect(statement.changes[0].to).toBe(`1.0.${statement.seq - 1}`);
@@ -167,7 +171,9 @@ describe("the alias for default", () => {
     await expectSigned(direct, await keysOf("default"));
     for (const [path, code] of [
       ["/bump", "method_not_allowed"],
-      ["/other/than/any/route", "route_unknown"],
+      ["/%62ump", "route_unknown"],
+      // As long as its own path: what comes behind it is a route of another registry.
+      ["/v1/another/keys", "route_unknown"],
     ] as const) {
       const refused = await ask(path, {}, (request) => stubOf("default").fetch(request));
       expect(codeOf(refused)).toBe(code);

@@ -1,22 +1,26 @@
 /** The audit: one configuration's text in, findings out. Pure, so that an editor, `tes deploy` and a test call it alike. */
 
 import { checkBindings } from "./checks/bindings.ts";
+import type { ExportedClasses } from "./checks/classes.ts";
 import type { AuditContext, ReportExtra } from "./checks/context.ts";
 import { checkEnvironments } from "./checks/environments.ts";
 import { checkFields } from "./checks/fields.ts";
-import { checkLifecycle, type ExportedClasses } from "./checks/lifecycle.ts";
+import { checkLifecycle } from "./checks/lifecycle.ts";
 import { checkSecrets } from "./checks/secrets.ts";
 import type { Finding } from "./finding.ts";
 import { isPagesProject, readWorkers } from "./model.ts";
-import { parseConfig, splitMark } from "./parse.ts";
+import { type ParsedConfig, type ParseFault, parseConfig, splitMark } from "./parse.ts";
 import { placeFinder } from "./place.ts";
 import { type RuleId, ruleOf } from "./rules.ts";
+import { maskPatterns } from "./secret-text.ts";
 import type { Span } from "./tree.ts";
 
 export interface AuditInput {
   /** As it should stand in the findings; its ending tells TOML from JSON. */
   readonly path: string;
   readonly text: string;
+  /** The text parsed, where the caller has done that already. */
+  readonly config?: ParsedConfig | ParseFault;
   /** The names of the other wrangler configurations in the same folder. */
   readonly siblings?: readonly string[];
   /** The names each entry point exports, by the text of `main`; null where they cannot be known. */
@@ -42,22 +46,24 @@ export function auditConfig(input: AuditInput): Finding[] {
     if (found.has(key)) return;
     const from = placeOf(place.start);
     const to = placeOf(place.end);
-    const { severity, remedy, cloudflare } = ruleOf(rule);
+    const { severity, remedy } = ruleOf(rule);
+    const cloudflare = answerOf(rule, extra);
     const finding: Finding = {
       rule,
       severity,
-      message,
-      remedy: extra.remedy ?? remedy,
+      // Names are quoted as they stand, and somebody may have written a secret where a name belongs.
+      message: maskPatterns(message),
+      remedy: maskPatterns(extra.remedy ?? remedy),
       file: input.path,
       ...from,
       ...(place.end > place.start ? { endLine: to.line, endColumn: to.column } : {}),
-      ...(cloudflare === undefined ? {} : { cloudflare: fillClass(cloudflare, extra.className) }),
+      ...(cloudflare === undefined ? {} : { cloudflare }),
       ...(typeof extra.env === "string" ? { env: extra.env } : {}),
     };
     found.set(key, { start: place.start, finding });
   };
   checkSiblings(input, report);
-  const config = parseConfig(input.path, input.text);
+  const config = input.config ?? parseConfig(input.path, input.text);
   if (config.ok) {
     const context: AuditContext = { config, workers: readWorkers(config.root), report };
     checkFields(context);
@@ -73,11 +79,12 @@ export function auditConfig(input: AuditInput): Finding[] {
   return [...found.values()].sort((a, b) => a.start - b.start).map(({ finding }) => finding);
 }
 
-function fillClass(
-  answer: { readonly code?: number; readonly text: string },
-  className: string | undefined,
-): { readonly code?: number; readonly text: string } {
-  return className === undefined ? answer : { ...answer, text: answer.text.replace(/\bX\b/, className) };
+/** What wrangler or Cloudflare answers to this very fault. */
+function answerOf(rule: RuleId, extra: ReportExtra): Finding["cloudflare"] {
+  const general = ruleOf(rule).cloudflare;
+  if (extra.answer === null || general === undefined) return undefined;
+  const text = extra.answer ?? general.text.replace(/\bX\b/, () => extra.className ?? "X");
+  return { ...general, text: maskPatterns(text) };
 }
 
 /** wrangler's order: .json, then .jsonc, then .toml (findWranglerConfig). */

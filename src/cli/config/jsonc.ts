@@ -9,6 +9,26 @@ const LINE_COMMENT = 12;
 const BLOCK_COMMENT = 13;
 const END_OF_FILE = 17;
 
+/** jsonc-parser's names of its errors, in words. */
+const FAULTS: Readonly<Record<string, string>> = {
+  InvalidSymbol: "something here is no JSON value",
+  InvalidNumberFormat: "a number is malformed",
+  PropertyNameExpected: "a key in double quotes is expected here",
+  ValueExpected: "a value is expected here",
+  ColonExpected: "a colon is expected here",
+  CommaExpected: "a comma is expected here",
+  CloseBraceExpected: "a closing brace is expected here",
+  CloseBracketExpected: "a closing bracket is expected here",
+  EndOfFileExpected: "the file should end here",
+  InvalidCommentToken: "a comment cannot stand here",
+  UnexpectedEndOfComment: "a comment is never closed",
+  UnexpectedEndOfString: "a string is never closed",
+  UnexpectedEndOfNumber: "a number is cut off",
+  InvalidUnicode: "a \\u escape is malformed",
+  InvalidEscapeCharacter: "an escape is malformed",
+  InvalidCharacter: "a control character stands in a string",
+};
+
 /** Parses a JSONC text without its byte order mark. */
 export function parseJsoncConfig(text: string): ParsedConfig | ParseFault {
   const errors: ParseError[] = [];
@@ -16,7 +36,7 @@ export function parseJsoncConfig(text: string): ParsedConfig | ParseFault {
   const error = errors[0];
   if (error !== undefined || tree === undefined) {
     const start = Math.min(error?.offset ?? 0, text.length);
-    const message = error === undefined ? "ValueExpected" : printParseErrorCode(error.error);
+    const message = FAULTS[error === undefined ? "ValueExpected" : printParseErrorCode(error.error)] ?? "not JSON";
     return { ok: false, message, span: { start, end: Math.min(start + (error?.length ?? 0), text.length) } };
   }
   const duplicateKeys: Entry[] = [];

@@ -28,6 +28,8 @@ export interface ReplayFault {
   readonly rule: RuleId;
   readonly place: Span;
   readonly message: string;
+  /** What wrangler says, where it names what is at fault. */
+  readonly answer?: string;
 }
 
 export interface Replay {
@@ -112,7 +114,8 @@ function readFields(migration: ObjectNode, state: State): Map<string, ConfigNode
     const meant = closest(key, free);
     const hint = meant === undefined ? "" : ` Did you mean ${meant}?`;
     const message = `Migrations have no field ${JSON.stringify(key)}; wrangler ignores it.${hint}`;
-    state.faults.push({ rule: "migration-field-unknown", place: entry.span, message });
+    const answer = `Unexpected fields found in migrations field: ${JSON.stringify(key)}`;
+    state.faults.push({ rule: "migration-field-unknown", place: entry.span, message, answer });
     for (const name of mentionedNames(entry.node)) state.mentioned.add(name);
     if (meant !== undefined && meant !== "tag") fields.set(meant, entry.node);
   }
@@ -163,7 +166,9 @@ function createClass(name: string, storage: Storage, place: Span, field: string,
     const message = switched
       ? `${JSON.stringify(name)} was made ${shown(existing.storage)} by an earlier migration; ${field} would make it ${shown(storage)}.`
       : `${JSON.stringify(name)} already exists when ${field} would make it.`;
-    state.faults.push({ rule: switched ? "migration-storage-switch" : "migration-class-existing", place, message });
+    const answer = `Cannot apply ${field} migration to existing class ${name}`;
+    const rule = switched ? "migration-storage-switch" : "migration-class-existing";
+    state.faults.push({ rule, place, message, answer });
     return;
   }
   setLive(name, { storage, place, origin: place }, state);
@@ -181,11 +186,12 @@ function setLive(name: string, entry: LiveClass, state: State): void {
 
 /** Whether a class may be deleted or renamed now; says why not. */
 function takeClass(name: string, field: string, place: Span, state: State): boolean {
+  const answer = `Cannot apply ${field} migration to non-existent class ${name}`;
   const existing = state.live.get(name);
   if (existing !== undefined) {
     if (existing.storage === "unknown") {
       const message = `${field} names ${JSON.stringify(name)}, which came by transferred_classes; wrangler's replay does not count those.`;
-      state.faults.push({ rule: "migration-class-missing", place, message });
+      state.faults.push({ rule: "migration-class-missing", place, message, answer });
     }
     return true;
   }
@@ -198,6 +204,6 @@ function takeClass(name: string, field: string, place: Span, state: State): bool
         ? ""
         : ` Did you mean ${JSON.stringify(guess)}?`;
   const message = `${field} names ${JSON.stringify(name)}, which does not exist at this point.${hint}`;
-  if (!state.mentioned.has(name)) state.faults.push({ rule: "migration-class-missing", place, message });
+  if (!state.mentioned.has(name)) state.faults.push({ rule: "migration-class-missing", place, message, answer });
   return false;
 }

@@ -8,7 +8,7 @@ export interface Rule {
   readonly title: string;
   /** One sentence: why it matters, or what happens. */
   readonly why: string;
-  /** What wrangler or the Cloudflare API answers at deploy. `X` stands for the class. */
+  /** What wrangler or the Cloudflare API answers at deploy; absent where both are silent. `X` stands for the class. */
   readonly cloudflare?: { readonly code?: number; readonly text: string };
   /** The general mend; a finding's own remedy is more exact where it can be. */
   readonly remedy: string;
@@ -40,7 +40,7 @@ export const RULES = {
     severity: "warning",
     title: "A field that wrangler does not know.",
     why: "It is ignored. wrangler warns for the targeted environment only.",
-    cloudflare: { text: "Unexpected fields found" },
+    cloudflare: { text: 'Unexpected fields found in … field: "…"' },
     remedy: "Correct its name, or remove it.",
   },
   "removed-field": {
@@ -76,7 +76,8 @@ export const RULES = {
   "compatibility-date-invalid": {
     severity: "error",
     title: "compatibility_date is not a date written YYYY-MM-DD.",
-    why: "A dry run takes it; the runtime knows no such date.",
+    why: "wrangler stops before it deploys.",
+    cloudflare: { text: '"compatibility_date" field should be a valid ISO-8601 date (YYYY-MM-DD)' },
     remedy: "Write it as YYYY-MM-DD.",
   },
   "files-side-by-side": {
@@ -138,21 +139,21 @@ export const RULES = {
     severity: "error",
     title: "A migration renames or deletes a class that no earlier one made.",
     why: "wrangler replays the list from the start and stops.",
-    cloudflare: { text: "Cannot apply deleted_classes (renamed_classes) migration to non-existent class X" },
+    cloudflare: { text: "Cannot apply … migration to non-existent class X" },
     remedy: "Correct the name, or put the migration that made the class back in front.",
   },
   "migration-class-existing": {
     severity: "error",
     title: "A migration makes a class that already exists.",
     why: "wrangler replays the list from the start and stops.",
-    cloudflare: { code: 10074, text: "Cannot apply new_classes (new_sqlite_classes) migration to existing class X" },
+    cloudflare: { code: 10074, text: "Cannot apply … migration to existing class X" },
     remedy: "Remove the second one. To start over, delete the class in one migration and create it in a later one.",
   },
   "migration-storage-switch": {
     severity: "error",
     title: "A class is switched between KV-backed and SQLite-backed storage.",
     why: "The storage of a class is fixed when it is made.",
-    cloudflare: { text: "Cannot apply new_sqlite_classes migration to existing class X" },
+    cloudflare: { text: "Cannot apply … migration to existing class X" },
     remedy: "Create a class with another name, move the data in your own code, then delete the old class.",
   },
   "new-classes-kv": {
@@ -206,6 +207,13 @@ export const RULES = {
     remedy: "Export the class from the entry point; to drop a deployed class, delete it in a migration (else 10064).",
   },
 
+  "entry-unread": {
+    severity: "note",
+    title: "The entry point's exports cannot be read.",
+    why: "It is not there yet, is not JavaScript or TypeScript, or passes on what a package exports.",
+    remedy: "Nothing to do; wrangler's dry run checks the classes that are bound.",
+  },
+
   // Declarative exports.
   "exports-and-migrations": {
     severity: "error",
@@ -243,6 +251,13 @@ export const RULES = {
     cloudflare: { code: 10061, text: "Cannot create binding for class 'X' in script 'Y' because it does not exist" },
     remedy: "Leave script_name out.",
   },
+  "script-name-elsewhere": {
+    severity: "note",
+    title: "A binding uses the Durable Objects of a Worker that this file does not describe.",
+    why: "Whether that Worker exists and exports the class cannot be seen here; a dry run does not look either.",
+    cloudflare: { code: 10061, text: "Cannot create binding for class 'X' in script 'Y' because it does not exist" },
+    remedy: "Deploy that Worker first, and check its name.",
+  },
   "script-name-crosses-env": {
     severity: "warning",
     title: "A binding of one environment names the Worker of another one in this file.",
@@ -266,6 +281,15 @@ export const RULES = {
     remedy: "Repeat required in the environment.",
     fix: true,
   },
+  "custom-domain-inherited": {
+    severity: "warning",
+    title: "An environment inherits a custom domain.",
+    why: "Its deploy takes the domain away from the top-level Worker. wrangler warns for the targeted environment only.",
+    cloudflare: {
+      text: "Deploying this environment will reassign these custom domains away from the top-level Worker.",
+    },
+    remedy: "Write routes = [] in the environment, or routes of its own.",
+  },
   "worker-name-shared": {
     severity: "warning",
     title: "Two environments deploy to the same Worker.",
@@ -283,14 +307,14 @@ export const RULES = {
   "secret-in-vars": {
     severity: "error",
     title: "The name of a secret stands in vars.",
-    why: "The deploy replaces the secret with plain text that everybody with access to the dashboard can read, and exits with 0.",
-    cloudflare: { text: "X assigned to Environment Variable and Secret bindings. (only where required lists it too)" },
+    why: "Where required does not list it too, the deploy replaces the secret with plain text that the dashboard shows, and exits with 0.",
+    cloudflare: { text: "X assigned to Environment Variable and Secret bindings." },
     remedy:
       "Remove it from vars and set it with `tes key deploy` or `wrangler secret put`. Replace the value: it has been in a file.",
   },
   "secret-value": {
     severity: "error",
-    title: "A value looks like a secret: 64 hexadecimal characters, a private key, or a well-known token.",
+    title: "A value looks like a secret: 64 hexadecimal characters, a private key, or a token of a known form.",
     why: "What stands in the configuration is deployed as plain text and kept in version control.",
     remedy: "Replace it where it was issued, and set the new one with `wrangler secret put`.",
   },

@@ -12,7 +12,8 @@ export function parseTomlConfig(text: string): ParsedConfig | ParseFault {
   } catch (thrown) {
     if (!(thrown instanceof ParseError)) throw thrown;
     const at = Math.min(Math.max(thrown.index, 0), text.length);
-    return { ok: false, message: thrown.message, span: { start: at, end: at } };
+    const message = thrown.message.charAt(0).toLowerCase() + thrown.message.slice(1);
+    return { ok: false, message, span: { start: at, end: at } };
   }
   const { root, faults } = buildTree(program, text);
   if (faults[0] !== undefined) return faults[0];

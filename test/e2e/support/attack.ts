@@ -1,10 +1,14 @@
 /** One SIGKILL, at a moment that is a count of events and never a time. */
 
+import { watch } from "node:fs";
 import type { Served, Victim } from "./authority.ts";
 import type { Dice } from "./dice.ts";
 
-/** A request was handed to the kernel; a receipt came; a watching client proved a new tree head. */
-export type Event = "sent" | "acknowledged" | "seen";
+/**
+ * A request was handed to the kernel; workerd wrote to the object's files, so that a commit is under way; a receipt came;
+ * a watching client proved a new tree head.
+ */
+export type Event = "sent" | "stored" | "acknowledged" | "seen";
 
 export interface Moment {
   readonly event: Event;
@@ -21,12 +25,20 @@ export interface Attack {
   readonly reached: boolean;
 }
 
-/** A watching client is one among many writers: it does not get to ask more often than this. */
+/** A watching client is one among many writers, and commits group: counts that a load does reach. */
 const MOST_SEEN = 12;
+const MOST_STORED = 600;
 
 export function drawMoment(dice: Dice, mostWrites: number): Moment {
-  const event = dice.pick<Event>(["sent", "acknowledged", "seen"]);
-  return { event, count: dice.between(1, event === "seen" ? MOST_SEEN : mostWrites) };
+  const event = dice.pick<Event>(["sent", "stored", "stored", "acknowledged", "seen"]);
+  const most = event === "seen" ? MOST_SEEN : event === "stored" ? MOST_STORED : mostWrites;
+  return { event, count: dice.between(1, most) };
+}
+
+/** Tells of each write to a directory's files, until it is disposed of. */
+export function watchFiles(dir: string, onWrite: () => void): Disposable {
+  const watcher = watch(dir, onWrite);
+  return { [Symbol.dispose]: () => watcher.close() };
 }
 
 export function aim(authority: Served, victim: Victim, moment: Moment): Attack {

@@ -3,15 +3,18 @@
  * own key, and hold what is there against everything that was seen before.
  */
 
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { createClient, memoryPins, type PinStore, TesError } from "../../../src/client/index.ts";
 import type { TreeHead } from "../../independent/log.ts";
-import { type Attack, aim, drawMoment, type Moment } from "./attack.ts";
+import { type Attack, aim, drawMoment, type Moment, watchFiles } from "./attack.ts";
 import { prepareData, type Served, serve, type Victim } from "./authority.ts";
 import { declaration, isBroken, sendWrite, startLoad, type Write } from "./bumps.ts";
 import { type Dice, rollDice } from "./dice.ts";
 import { openWire, type Wire } from "./http.ts";
 import { keyOf, mintToken } from "./keys.ts";
 import { makePlace, noneLeftIn, type Place } from "./place.ts";
+import { OBJECTS } from "./storage.ts";
 import { confirmByClient, newWitness, type Witness } from "./witness.ts";
 
 const CLIENTS = 64;
@@ -41,6 +44,8 @@ export interface Round {
 /** One log, over all of its crashes. */
 interface Game {
   readonly place: Place;
+  /** Where the object's files are. */
+  readonly objects: string;
   readonly token: string;
   readonly witness: Witness;
   /** What the watching client remembers from one crash to the next. */
@@ -66,8 +71,11 @@ export async function playRounds(seed: string, rounds: number, report: (round: R
 
 async function newGame(place: Place, label: string): Promise<Game> {
   const signing = keyOf(label);
-  await prepareData(place, { signing, recovery: keyOf(`${label} recovery`) });
-  return { place, token: mintToken(signing), witness: newWitness(), pins: memoryPins() };
+  const dir = await prepareData(place, { signing, recovery: keyOf(`${label} recovery`) });
+  // Made before workerd makes it, so that its first write can be watched for.
+  const objects = join(dir, OBJECTS);
+  await mkdir(objects, { recursive: true });
+  return { place, objects, token: mintToken(signing), witness: newWitness(), pins: memoryPins() };
 }
 
 async function playRound(game: Game, authority: Served, number: number, dice: Dice) {
@@ -120,6 +128,7 @@ function momentOf({ witness }: Game, dice: Dice): Moment {
 /** Runs a load until the victim is dead. `ended` comes when every client has noticed: what they sent and saw. */
 async function attackUnderLoad(game: Game, authority: Served, number: number, attack: Attack) {
   const wire = openWire(authority.url);
+  const files = watchFiles(game.objects, () => attack.count("stored"));
   const begin = game.witness.size === 0 ? await declare(wire, game.token, attack) : [];
   const load = startLoad(wire, {
     token: game.token,
@@ -136,6 +145,7 @@ async function attackUnderLoad(game: Game, authority: Served, number: number, at
     .finally(() => {
       attack.now();
       wire[Symbol.dispose]();
+      files[Symbol.dispose]();
     });
   // Whoever waits for the end hears of a failure; until then it must not count as unheard.
   ended.catch(() => undefined);

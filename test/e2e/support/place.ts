@@ -24,7 +24,10 @@ export interface Running {
   readonly stderr: string;
   /** The first line of stdout. Rejects with everything that was said when the process ends without one. */
   firstLine(): Promise<string>;
-  /** Exit code, or 128 and the signal's number. Resolves when its output has been read too. */
+  /**
+   * Exit code, or 128 and the signal's number. Resolves when its output has been read too; rejects when something that
+   * it started still holds that open long after.
+   */
   readonly exited: Promise<number>;
 }
 
@@ -35,11 +38,13 @@ export interface Place extends AsyncDisposable {
   tes(args: readonly string[], options?: RunOptions): Running;
 }
 
+const places = new Set<Place>();
+
 export async function makePlace(): Promise<Place> {
   const dir = await mkdtemp(join(tmpdir(), "tes-e2e-"));
   await Promise.all(["home", "tmp"].map((name) => mkdir(join(dir, name))));
   const runs: Running[] = [];
-  return {
+  const place: Place = {
     dir,
     runs,
     tes(args, options = {}) {
@@ -48,13 +53,21 @@ export async function makePlace(): Promise<Place> {
       return run;
     },
     async [Symbol.asyncDispose]() {
+      places.delete(place);
       await endProcesses(dir);
-      await Promise.all(runs.map((run) => run.exited));
+      await Promise.allSettled(runs.map((run) => run.exited));
       // A test may have taken its own permissions away.
       await chmod(dir, 0o700);
       await rm(dir, { recursive: true, force: true });
     },
   };
+  places.add(place);
+  return place;
+}
+
+/** Disposes of the places that a test left when it was cut off by its time limit. */
+export async function clearPlaces(): Promise<void> {
+  for (const place of places) await place[Symbol.asyncDispose]();
 }
 
 function start(dir: string, args: readonly string[], options: RunOptions): Running {
@@ -73,12 +86,20 @@ function start(dir: string, args: readonly string[], options: RunOptions): Runni
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
     stderr += chunk;
   });
-  const exited = new Promise<number>((resolve) => {
+  const exited = new Promise<number>((resolve, reject) => {
+    let limit: NodeJS.Timeout | undefined;
+    child.once("exit", () => {
+      const left = () => reject(new Error(`tes ${args.join(" ")} ended, and what it started did not`));
+      limit = setTimeout(left, GONE_LIMIT_MS);
+    });
     child.once("close", (code, signal) => {
+      clearTimeout(limit);
       resolve(code ?? 128 + constants.signals[signal!]);
       tell();
     });
   });
+  // It is for whoever waits for the end to hear of it.
+  exited.catch(() => undefined);
   return {
     child,
     get stdout() {

@@ -4,7 +4,8 @@ import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-const OBJECTS = "do/tes-VersionManagementDO";
+/** Where a data directory has the objects of the class. */
+export const OBJECTS = "do/tes-VersionManagementDO";
 
 export type Table = readonly Readonly<Record<string, unknown>>[];
 

@@ -71,14 +71,14 @@ describe("commits", () => {
     const found = scopeOf(commits);
     expect(found.scope).toBe("minor");
     expect(found.counted.map(({ subject }) => subject)).toEqual(["fix: d", "feat: b", "fix: a"]);
-    expect(found.why).toMatch(/^Of 4 commits: 1 minor, 2 patch\. [0-9a-f]{12} asks for minor: feat: b$/);
+    expect(found.why).toMatch(/^4 commits, 1 minor, 2 patch\. [0-9a-f]{12} asks for minor: feat: b$/);
   });
 
   test("nothing to bump", () => {
-    expect(scopeOf([])).toEqual({ scope: null, counted: [], looked: 0, why: "There are no commits." });
+    expect(scopeOf([])).toEqual({ scope: null, counted: [], looked: 0, why: "no commits." });
     expect(scopeOf([commit("docs: a")])).toMatchObject({
       scope: null,
-      why: "None of 1 commit is breaking, feat, fix, perf or a revert.",
+      why: "1 commit, none of them breaking, feat, fix, perf or a revert.",
     });
   });
 

@@ -101,9 +101,17 @@ describe("patterns", () => {
     });
   });
 
-  test("a file that is not JSON needs one", async () => {
-    await put("VERSION", "1.0.0");
-    await expect(planEdits(root, main([{ path: "VERSION" }]))).rejects.toMatchObject({ code: "file_pattern" });
+  test.each([
+    ["main.c", 'VERSION = "([^"]+)"'],
+    ["wrangler.toml", '^VERSION = "([^"]+)"'],
+    ["wrangler.jsonc", '"VERSION": "([^"]+)"'],
+    ["pkg.py", '^__version__ = "([^"]+)"'],
+  ])("a file of no known kind needs one, and gets an example: %s", async (path, example) => {
+    await put(path, '{"version": "1.0.0"}');
+    await expect(planEdits(root, main([{ path }]))).rejects.toMatchObject({
+      code: "file_pattern",
+      detail: expect.stringContaining(example),
+    });
   });
 
   test("two entities in one file: each its own place; one place for two versions is refused", async () => {

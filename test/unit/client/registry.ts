@@ -9,6 +9,7 @@ import { contentDigest } from "../../../src/core/digest.ts";
 import { sha256, sha256Hex } from "../../../src/core/hash.ts";
 import { type AnswerSigner, requestParts, signAnswer } from "../../../src/core/http-signatures.ts";
 import { deriveEd25519, deriveHmacKey, importEd25519Seed, symmetricKid } from "../../../src/core/keys.ts";
+import { SIGNATURE_LIFETIME_S } from "../../../src/core/limits.ts";
 import {
   consistencyProof,
   inclusionProof,
@@ -126,7 +127,7 @@ export async function makeRegistry(label: string, registry = "default"): Promise
         { status, header: (name) => headers[name] ?? null },
         requestParts(request.method, new URL(request.url), (name) => request.headers.get(name)),
         say.signers ?? signers,
-        { created, expires: created + 300, ...(nonce === undefined ? {} : { nonce }) },
+        { created, expires: created + SIGNATURE_LIFETIME_S, ...(nonce === undefined ? {} : { nonce }) },
       );
       return new Response(body, { status, headers: { ...headers, ...signed } });
     },

@@ -22,6 +22,8 @@ export interface TestClient {
   readonly store: PinStore;
   /** What a path answers from now on; the default answers keys, checkpoint and consistency proofs of the registry. */
   on(path: string, responder: Responder): void;
+  /** What a path answers now. */
+  answering(path: string): Responder;
 }
 
 export function clientOf(registry: TestRegistry, options: Partial<ClientOptions> = {}): TestClient {
@@ -61,7 +63,14 @@ export function clientOf(registry: TestRegistry, options: Partial<ClientOptions>
     },
     ...options,
   });
-  return { client, sent, delays, store, on: (path, responder) => void routes.set(path, responder) };
+  return {
+    client,
+    sent,
+    delays,
+    store,
+    on: (path, responder) => void routes.set(path, responder),
+    answering: (path) => routes.get(path)!,
+  };
 }
 
 /** The answer with one thing about it changed after it was signed. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, test, vi } from "vitest";
 import { type Bytes, concat, toHex, utf8 } from "../../../src/core/bytes.ts";
-import { TILE_WIDTH } from "../../../src/core/limits.ts";
+import { MAX_LOG_SIZE, TILE_HEIGHT, TILE_WIDTH } from "../../../src/core/limits.ts";
 import {
   consistencyProof,
   inclusionProof,
@@ -70,8 +70,13 @@ describe("a log of 65,600 leaves", () => {
   beforeAll(() => {
     tree = storage.open();
     roots.set(0, tree.root());
-    for (const content of contents) {
-      storage.append(tree, leafHash(content));
+    // One leaf at a time around every edge, and strides that fit no tile in between.
+    const strides = [1, 97, 3, 301];
+    for (let turn = 0; tree.size < SIZE; turn++) {
+      const edge = EDGES.find((size) => size > tree.size)!;
+      const stride = edge - tree.size <= 4 || tree.size < 600 ? 1 : strides[turn % strides.length]!;
+      const to = Math.min(tree.size + stride, Math.max(edge - 2, tree.size + 1));
+      storage.append(tree, ...contents.slice(tree.size, to).map(leafHash));
       if (EDGES.includes(tree.size)) roots.set(tree.size, tree.root());
     }
   });
@@ -224,16 +229,35 @@ describe("stage", () => {
     const tree = counting({ size: 0, openEntries: [], readSealed: () => new Uint8Array() });
     const one = leaf(0);
     let most = 0;
-    for (let i = 0; i < 70_000; i++) {
+    for (let i = 0; i < 20_000; i++) {
       const before = hashes;
       tree.stage(one).commit();
       most = Math.max(most, hashes - before);
     }
     vi.doUnmock("../../../src/core/merkle.ts");
-    // Each perfect subtree is hashed once when it completes: 69,991 = 70,000 minus its number of one bits.
-    expect(hashes).toBe(70_000 - [...(70_000).toString(2)].filter((bit) => bit === "1").length);
-    expect(most).toBe(16);
+    // Each perfect subtree is hashed once when it completes: as many as leaves, less one for each bit of their number.
+    expect(hashes).toBe(20_000 - [...(20_000).toString(2)].filter((bit) => bit === "1").length);
+    expect(most).toBe(14);
   });
+});
+
+test("a log is as large as numbers go, and takes no leaf more", () => {
+  const opened = (size: number) => {
+    const entries = (_: unknown, level: number) =>
+      Array.from({ length: openTileRange(size, level).count }, () => leafHash(contents[0]!));
+    const openEntries = Array.from({ length: tileLevels(size) }, entries);
+    return createTileTree({ size, openEntries, readSealed: () => new Uint8Array(SEALED_TILE_BYTES) });
+  };
+  const last = opened(MAX_LOG_SIZE - 1);
+  last.stage(leafHash(contents[0]!)).commit();
+  expect(last.size).toBe(MAX_LOG_SIZE);
+  for (const full of [last, opened(MAX_LOG_SIZE)]) {
+    expect(refusalOf(() => full.stage(leafHash(contents[0]!)))).toBe("internal");
+  }
+});
+
+test("a tile is as wide as its height makes it", () => {
+  expect(TILE_WIDTH).toBe(2 ** TILE_HEIGHT);
 });
 
 describe("openTileRange", () => {

@@ -1,6 +1,8 @@
 /** Bindings: their names are one namespace per Worker, and a script_name says whose objects they reach. */
 
-import { durableBindings, inherited, type Worker } from "../model.ts";
+import { liveClasses } from "../migrations.ts";
+import { type DurableBinding, durableBindings, inherited, type Worker } from "../model.ts";
+import { closest } from "../spelling.ts";
 import { asArray, asObject, asString, type ConfigNode, entryOf, nodeAt, stringItems } from "../tree.ts";
 import { type AuditContext, quote, shownEnv } from "./context.ts";
 
@@ -48,6 +50,9 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** Top-level module maps and logfwdr reach every environment. */
 const SHARED = new Set(["data_blobs", "text_blobs", "wasm_modules", "logfwdr", "assets"]);
+
+/** Shorter names resemble each other by accident. */
+const MIN_GUESSED_CHARS = 6;
 
 interface NamedBinding {
   readonly name: string;
@@ -111,7 +116,9 @@ function checkDuplicates(context: AuditContext, worker: Worker): void {
       other.kind === binding.kind
         ? `${quote(binding.name)} is the name of two ${binding.kind} bindings.`
         : `${quote(binding.name)} is the name of a ${other.kind} and of a ${binding.kind} binding.`;
-    context.report("binding-duplicate", binding.node, message, { env: worker.env });
+    const kind = other.kind === binding.kind ? `multiple ${binding.kind}` : `${other.kind} and ${binding.kind}`;
+    const answer = `${binding.name} assigned to ${kind} bindings.`;
+    context.report("binding-duplicate", binding.node, message, { env: worker.env, answer });
   }
 }
 
@@ -126,13 +133,35 @@ function checkScripts(context: AuditContext, worker: Worker): void {
     if (script === undefined || binding.scriptName === undefined) continue;
     if (binding.scriptName === worker.name) {
       const message = `${quote(binding.scriptName)} is this Worker itself.`;
-      context.report("script-name-self", script.node, message, { env, className: binding.className ?? "X" });
+      context.report("script-name-self", script.node, message, { env, answer: missingScript(binding) });
       continue;
     }
     const other = context.workers.find((candidate) => candidate.name === binding.scriptName);
     if (other !== undefined) {
       const message = `${quote(binding.scriptName)} is the Worker of ${shownEnv(other.env)}.`;
       context.report("script-name-crosses-env", script.node, message, { env });
+      checkForeignClass(context, binding, other, env);
+    } else {
+      const names = context.workers.flatMap(({ name }) => name ?? []);
+      const guess = binding.scriptName.length < MIN_GUESSED_CHARS ? undefined : closest(binding.scriptName, names);
+      const hint = guess === undefined ? "" : ` Did you mean ${quote(guess)}?`;
+      const message = `${quote(binding.scriptName)} is not a Worker of this file, so it is not checked.${hint}`;
+      context.report("script-name-elsewhere", script.node, message, { env, answer: missingScript(binding) });
     }
   }
+}
+
+function missingScript({ className, scriptName }: DurableBinding): string {
+  return `Cannot create binding for class '${className ?? "X"}' in script '${scriptName}' because it does not exist`;
+}
+
+/** A class of another Worker in this file has to live there. */
+function checkForeignClass(context: AuditContext, binding: DurableBinding, other: Worker, env: string | null): void {
+  const live = liveClasses(other);
+  const { className, place } = binding;
+  if (live === null || className === undefined || live.has(className)) return;
+  const guess = closest(className, [...live]);
+  const hint = guess === undefined ? "" : ` Did you mean ${quote(guess)}?`;
+  const message = `${quote(className)} does not exist in ${quote(binding.scriptName!)}.${hint}`;
+  context.report("class-uncovered", place, message, { env, className });
 }

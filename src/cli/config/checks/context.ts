@@ -18,6 +18,8 @@ export interface ReportExtra {
   readonly remedy?: string;
   /** The class that stands for X in Cloudflare's answer. */
   readonly className?: string;
+  /** Replaces the rule's general answer; null where wrangler and Cloudflare say nothing. */
+  readonly answer?: string | null;
 }
 
 /** A name for messages: quoted, and cut where somebody put a novel. */

@@ -1,19 +1,23 @@
 /** Environments: what they do not inherit, and which Worker each one deploys to. */
 
 import { NOT_INHERITED, type Worker } from "../model.ts";
-import { asArray, asObject, asString, entryOf, nodeAt, type ObjectNode } from "../tree.ts";
+import { asArray, asObject, asString, entryOf, nodeAt, type ObjectNode, type ScalarNode } from "../tree.ts";
 import { type AuditContext, quote, shownEnv } from "./context.ts";
+import { namedSecrets } from "./secrets.ts";
 
 export function checkEnvironments(context: AuditContext): void {
   const [top, ...envs] = context.workers;
+  // A secret that stands in vars has to go from there, and not to be repeated.
+  const secrets = new Set(namedSecrets(context.workers).map(({ entry }) => entry.key));
   for (const worker of envs) {
-    checkInheritance(context, top!.own, worker);
+    checkInheritance(context, top!.own, worker, secrets);
+    checkCustomDomains(context, top!.own, worker);
     checkEnvName(context, worker, top!);
   }
   checkSharedNames(context);
 }
 
-function checkInheritance(context: AuditContext, top: ObjectNode, worker: Worker): void {
+function checkInheritance(context: AuditContext, top: ObjectNode, worker: Worker, secrets: ReadonlySet<string>): void {
   const env = worker.env!;
   for (const field of NOT_INHERITED) {
     const above = entryOf(top, field);
@@ -22,15 +26,37 @@ function checkInheritance(context: AuditContext, top: ObjectNode, worker: Worker
     if (own === undefined) {
       const rule = field === "secrets" ? "secrets-not-inherited" : "env-not-inherited";
       const remedy = field === "secrets" ? "Repeat it there: tes config fix." : `Repeat ${field} in env.${env}.`;
-      context.report(rule, worker.place, `${field} is not inherited, and env.${env} has none.`, { env, remedy });
+      const answer = `"${field}" exists at the top level, but not on "env.${env}".`;
+      context.report(rule, worker.place, `${field} is not inherited, and env.${env} has none.`, {
+        env,
+        remedy,
+        answer,
+      });
       continue;
     }
-    const missing = namesIn(field, above.node).filter((name) => !namesIn(field, own.node).includes(name));
+    const missing = namesIn(field, above.node).filter(
+      (name) => !namesIn(field, own.node).includes(name) && !(field === "vars" && secrets.has(name)),
+    );
     if (missing.length > 0) {
       const message = `${field} of env.${env} lacks ${missing.map(quote).join(", ")}, which the top level has.`;
-      context.report("env-not-inherited", own.span, message, { env });
+      const what = field === "durable_objects" ? "bindings are" : `${field} exist`;
+      const where = field === "durable_objects" ? `env.${env}` : `env.${env}.${field}`;
+      const answer = `The following ${what} at the top level, but not on "${where}": ${missing.join(", ")}`;
+      const remedy = `Repeat ${missing.map(quote).join(", ")} in env.${env}.`;
+      context.report("env-not-inherited", own.span, message, { env, answer, remedy });
     }
   }
+}
+
+/** wrangler's validateRoutes (4.164): an environment without routes of its own gets the top level's. */
+function checkCustomDomains(context: AuditContext, top: ObjectNode, worker: Worker): void {
+  if (entryOf(worker.own, "routes") !== undefined) return;
+  const domains = (asArray(nodeAt(top, "routes"))?.items ?? [])
+    .filter((route) => (nodeAt(route, "custom_domain") as ScalarNode | undefined)?.value === true)
+    .flatMap((route) => asString(nodeAt(route, "pattern")) ?? []);
+  if (domains.length === 0) return;
+  const message = `env.${worker.env} inherits ${domains.map(quote).join(", ")}.`;
+  context.report("custom-domain-inherited", worker.place, message, { env: worker.env });
 }
 
 /** What `[[durable_objects.migrations]]` alone leaves behind is no field that an environment could lack. */

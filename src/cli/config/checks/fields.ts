@@ -27,7 +27,7 @@ export function checkFields(context: AuditContext): void {
 }
 
 function reportSchemaFault(context: AuditContext, fault: SchemaFault): void {
-  const inEnv = fault.path[0] === "env" && fault.path.length > 2;
+  const inEnv = fault.path[0] === "env" && fault.path.length > 1;
   const env = inEnv ? String(fault.path[1]) : null;
   const path = inEnv ? fault.path.slice(2) : fault.path;
   const field = shownPath(fault.path);
@@ -49,9 +49,12 @@ function reportSchemaFault(context: AuditContext, fault: SchemaFault): void {
     const guess = fault.suggestion;
     const remedy = guess === undefined ? "Remove it, or correct its name." : `Write ${quote(guess)}.`;
     const hint = guess === undefined ? "" : ` Did you mean ${quote(guess)}?`;
+    const parent = shownPath(fault.path.slice(0, -1)) || "top-level";
+    const answer = `Unexpected fields found in ${parent} field: ${JSON.stringify(last)}`;
     context.report("unknown-field", fault.span, `wrangler knows no field ${field} and ignores it.${hint}`, {
       env,
       remedy,
+      answer,
     });
   } else {
     const remedy = fault.suggestion === undefined ? {} : { remedy: `Write ${quote(fault.suggestion)}.` };

@@ -1,0 +1,5 @@
+export class Lobby {
+  fetch(): Response {
+    return new Response("lobby");
+  }
+}
