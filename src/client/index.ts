@@ -16,3 +16,5 @@ export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts
 export { type VerifiedResponse, verifyResponse } from "./response.ts";
 export type { Fetch } from "./transport.ts";
 export { type Trust, type TrustedKey, type VerifyKeysOptions, verifyKeys } from "./trust.ts";
+export type { Connection, Watched, WatchOptions } from "./watch.ts";
+export type { SocketLike, SocketMaker } from "./watch-socket.ts";

@@ -37,6 +37,8 @@ export interface Peers {
   add(ws: WebSocket, kept: Kept): Peer;
   /** Undefined for a socket that has ended. */
   find(ws: WebSocket): Peer | undefined;
+  /** Whether it has not ended. */
+  holds(peer: Peer): boolean;
   /** Every socket; after a hibernation they are found again. */
   all(): Iterable<Peer>;
   keep(peer: Peer, session: Session): void;
@@ -80,6 +82,7 @@ export function createPeers(ctx: DurableObjectState, emit: Emit): Peers {
       const kept = ws.deserializeAttachment() as Kept | null;
       return kept === null || kept.session.phase === "closed" ? undefined : peers.add(ws, kept);
     },
+    holds: (peer) => known.get(peer.ws) === peer,
     all() {
       if (!complete) for (const ws of ctx.getWebSockets()) peers.find(ws);
       complete = true;

@@ -285,7 +285,7 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
       await perform(peer, live, received(peer.kept.session, frame, authentic, live.ledger.size, now), now);
     } catch (thrown) {
       // It may have been closed meanwhile, by the alarm or by a revocation.
-      if (peers.find(peer.ws) === peer) end(peer, toError(peer, thrown));
+      if (peers.holds(peer)) end(peer, toError(peer, thrown));
     }
   };
 
