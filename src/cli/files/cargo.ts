@@ -1,17 +1,10 @@
 /** Cargo.toml, Cargo.lock and Cargo's workspaces. */
 
-import { readdir } from "node:fs/promises";
-import { join, posix } from "node:path";
-import picomatch from "picomatch";
+import { posix } from "node:path";
 import { asArray, asObject, asString, nodeAt, stringItems } from "../config/tree.ts";
+import { findMembers } from "./members.ts";
 import type { Files, OwnPlace, VersionFile } from "./open.ts";
 import { type ConfigNode, insideQuotes, readTree, refuseFile, type Span, versionSpan } from "./tree.ts";
-
-/** Directories looked into for the members of a workspace: far above any real one, below a mistaken root. */
-export const MAX_WALKED_DIRECTORIES = 20_000;
-
-/** Where builds and other tools put what is not source. */
-const SKIPPED = /^(?:\..*|target|node_modules)$/;
 
 export function isCargoToml(file: VersionFile): boolean {
   return posix.basename(file.target) === "Cargo.toml";
@@ -77,46 +70,13 @@ export async function cratesOf(checkout: Files, file: VersionFile, place: Span):
   if (isAt(own)) return name === undefined ? [] : [{ name, manifest: file }];
   if (!isAt(shared)) return [];
   const crates = inherits && name !== undefined ? [{ name, manifest: file }] : [];
-  for (const manifest of await findMembers(checkout, file)) {
+  // A crate that the root depends on by its path is a member without being named.
+  const linked = askedByCargo(file).map(({ directory }) => directory);
+  for (const manifest of await findMembers(checkout, file, linked)) {
     const member = readManifest(manifest);
     if (member.inherits && member.name !== undefined) crates.push({ name: member.name, manifest });
   }
   return crates;
-}
-
-/** The Cargo.toml files of a workspace's members, without its own. */
-async function findMembers(checkout: Files, file: VersionFile): Promise<VersionFile[]> {
-  const root = posix.dirname(file.target);
-  const isMember = memberMatcher(nodeAt(readTree(file), "workspace"));
-  // A crate that the root depends on by its path is a member without being named.
-  const linked = new Set(askedByCargo(file).map(({ directory }) => directory));
-  const found: VersionFile[] = [];
-  const queue = [""];
-  for (let i = 0; i < queue.length; i++) {
-    if (i >= MAX_WALKED_DIRECTORIES)
-      throw refuseFile(file.path, `has more than ${MAX_WALKED_DIRECTORIES} directories below it`);
-    const at = queue[i]!;
-    const entries = await readdir(join(checkout.base, root, at), { withFileTypes: true });
-    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      if (entry.isDirectory() && !SKIPPED.test(entry.name)) queue.push(posix.join(at, entry.name));
-      if (entry.name !== "Cargo.toml" || at === "") continue;
-      const directory = posix.join(root, at);
-      if (isMember(at) || linked.has(directory)) found.push(await checkout.open(posix.join(directory, "Cargo.toml")));
-    }
-  }
-  return found;
-}
-
-/** Whether a directory below the workspace is one of its members (`workspace.members`, `workspace.exclude`). */
-export function memberMatcher(workspace: ConfigNode | undefined): (directory: string) => boolean {
-  const globs = (key: string) =>
-    stringItems(nodeAt(workspace, key)).map(({ text }) => posix.normalize(text).replace(/\/$/, ""));
-  const members = globs("members");
-  const excluded = globs("exclude");
-  if (members.length === 0) return () => false;
-  const matches = picomatch(members);
-  return (directory) =>
-    matches(directory) && !excluded.some((one) => directory === one || directory.startsWith(`${one}/`));
 }
 
 /**

@@ -42,10 +42,9 @@ export function nameComponents(packages: readonly Named[]): string[] {
       continue;
     }
     const { name, directory } = packages[i]!;
-    const candidates = [sanitizeName(name ?? own), sanitizeName(directory)];
-    for (let n = 2; n <= packages.length + 1; n++)
-      candidates.push(sanitizeName(`${own.slice(0, MAX_ENTITY_NAME_CHARS - 8)}-${n}`));
-    const free = candidates.find((candidate) => !taken.has(candidate))!;
+    const numbered = (n: number) => sanitizeName(`${own.slice(0, MAX_ENTITY_NAME_CHARS - 8)}-${n}`);
+    let free = [name ?? own, directory].map(sanitizeName).find((candidate) => !taken.has(candidate));
+    for (let n = 2; free === undefined; n++) if (!taken.has(numbered(n))) free = numbered(n);
     taken.add(free);
     given.set(i, free);
   }

@@ -3,7 +3,8 @@
 import { posix } from "node:path";
 import picomatch from "picomatch";
 import { asObject, nodeAt, stringItems } from "../config/tree.ts";
-import { askedByCargo, memberMatcher } from "../files/cargo.ts";
+import { askedByCargo } from "../files/cargo.ts";
+import { memberMatcher } from "../files/members.ts";
 import type { VersionFile } from "../files/open.ts";
 import { type ConfigNode, readTree } from "../files/tree.ts";
 

@@ -1,6 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { findMembers, MAX_WALKED_DIRECTORIES } from "../../../src/cli/files/members.ts";
+import { openFiles } from "../../../src/cli/files/open.ts";
 import { change, Directory } from "./checkout.ts";
 import { hasProgram, run } from "./program.ts";
 
@@ -186,6 +188,45 @@ describe("a workspace", () => {
     await expect(directory.plan([change("c:new", ["new/Cargo.toml", "Cargo.lock"])])).rejects.toMatchObject({
       detail: expect.stringContaining("cargo update --workspace"),
     });
+  });
+});
+
+describe("members", () => {
+  const workspace = (members: string[]) =>
+    `[workspace]\nmembers = ${JSON.stringify(members)}\n[workspace.package]\nversion = "1.0.0"\n`;
+  const lock = (names: string[], version: string) =>
+    names.map((name) => `[[package]]\nname = "${name}"\nversion = "${version}"\n`).join("");
+
+  test.each([
+    [
+      ["crates/core", "tools/*"],
+      ["acme-core", "gen"],
+    ],
+    [["./crates/c*/"], ["acme-core"]],
+    [["**/core"], ["acme-core"]],
+    [["*/{core,gen}"], []],
+    [["*/*"], ["acme-core", "gen", "old"]],
+    [["missing", "crates/[cd]ore"], ["acme-core"]],
+  ])("%j: %j", async (members, expected) => {
+    await directory.put("Cargo.toml", `${workspace(members)}[package]\nname = "acme"\nversion.workspace = true\n`);
+    await directory.put("Cargo.lock", lock(["acme", "acme-core", "gen", "old", "target"], "1.0.0"));
+    await directory.write([main("2.0.0")]);
+    const text = await directory.read("Cargo.lock");
+    expect([...text.matchAll(/name = "(.*)"\nversion = "2.0.0"/g)].map(([, name]) => name)).toEqual([
+      "acme",
+      ...expected,
+    ]);
+  });
+
+  test("a glob may look into so many directories, and no more", async () => {
+    await directory.put("Cargo.toml", workspace(["many/**"]));
+    for (const name of ["a", "b", "c"]) await directory.put(`many/${name}/Cargo.toml`, inherits(name));
+    const files = await openFiles(directory.root);
+    const root = await files.open("Cargo.toml");
+    // The root, many, and three below it.
+    expect(await findMembers(files, root, [], 5)).toHaveLength(3);
+    await expect(findMembers(files, root, [], 4)).rejects.toMatchObject({ code: "file_pattern", field: "Cargo.toml" });
+    expect(MAX_WALKED_DIRECTORIES).toBeGreaterThan(1_000);
   });
 });
 

@@ -311,6 +311,21 @@ describe("commits since a tag", () => {
     expect((await commitsSince(checkout, null)).map(({ subject }) => subject)).toContain("feat: before");
   });
 
+  test("signatures that the configuration wants to see do not come between", async () => {
+    const gpg = join(repository.dir, "../gpg");
+    const words =
+      "echo '[GNUPG:] SIG_CREATED ' >&2; echo '-----BEGIN PGP SIGNATURE-----'; echo; echo '-----END PGP SIGNATURE-----'";
+    const verify = "echo 'gpg: Good signature' >&2; echo '[GNUPG:] GOODSIG 1 A'";
+    await writeFile(gpg, `#!/bin/sh\ncase "$*" in *--verify*) ${verify};; *) cat >/dev/null; ${words};; esac\n`, {
+      mode: 0o755,
+    });
+    await repository.git("config", "gpg.program", gpg);
+    await repository.git("config", "commit.gpgSign", "true");
+    await repository.commit("fix: signed", { a: "1" });
+    expect(await repository.git("log", "--show-signature", "-1")).toContain("Good signature");
+    expect(await commitsSince(checkout, null)).toMatchObject([{ subject: "fix: signed", paths: ["a"] }]);
+  });
+
   test("a path that is another commit's id is a path", () => {
     const [a, b] = ["a".repeat(40), "b".repeat(40)];
     const record = (sha: string, ...paths: string[]) =>

@@ -1,9 +1,11 @@
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Files, VersionFile } from "../../../src/cli/files/open.ts";
 import { applyEdits, planEdits } from "../../../src/cli/files.ts";
 import { openCheckout } from "../../../src/cli/git.ts";
 import type { Proposal } from "../../../src/cli/manifests/propose.ts";
+import { MAX_MANIFESTS, readPackages } from "../../../src/cli/manifests/read.ts";
 import { proposeFromGit } from "../../../src/cli/manifests.ts";
 import { parseRegistryFile } from "../../../src/protocol/registry-file.ts";
 import { Repository } from "../cli-git/repository.ts";
@@ -187,8 +189,18 @@ describe("npm workspaces", () => {
       "component:a - lockstep of global:main: packages/a/package.json",
       "component:b - lockstep of global:main: packages/b/package.json",
     ]);
+    expect(brief(await proposal({}, ["a-v1.0.0"]))[1]).toContain("lockstep");
     const apart = await proposal({ "packages/b/package.json": pkg("b", "2.0.0") }, ["v0.9.0"]);
     expect(brief(apart)[0]).toBe("global:main 0.9.0: ");
+  });
+
+  test("one package whose tags are not the root's goes its own way", async () => {
+    const files = { "package.json": json(root), "packages/a/package.json": pkg("a", "2.0.0") };
+    expect(brief(await proposal(files, ["a-v2.0.0"]))[1]).toContain("component:a - lockstep");
+    expect(brief(await proposal({}, ["root-v1.0.0"]))).toEqual([
+      "global:main 1.0.0: ",
+      "component:a 2.0.0 independent of global:main: packages/a/package.json",
+    ]);
   });
 
   test("pnpm, lerna and private packages that nobody moves", async () => {
@@ -363,5 +375,22 @@ describe("other repositories", () => {
     expect(await repository.git("diff", "--numstat")).toBe(
       "1\t1\tp/a/package.json\n2\t2\tp/b/package.json\n1\t1\tpackage.json",
     );
+  });
+});
+
+test("so many manifests are looked at, and no more", async () => {
+  const file = (path: string): VersionFile => ({
+    path,
+    target: path,
+    absolute: path,
+    bytes: new Uint8Array(),
+    text: "1.0.0",
+  });
+  const checkout: Files = { base: "/", open: async (path) => file(path) };
+  const paths = Array.from({ length: MAX_MANIFESTS }, (_, i) => `d${i}/VERSION`);
+  expect(await readPackages(checkout, paths)).toMatchObject({ packages: { length: MAX_MANIFESTS }, left: [] });
+  expect(await readPackages(checkout, [...paths, "last/VERSION"])).toMatchObject({
+    packages: { length: MAX_MANIFESTS },
+    left: [`Only the first ${MAX_MANIFESTS} of ${MAX_MANIFESTS + 1} manifests were looked at.`],
   });
 });

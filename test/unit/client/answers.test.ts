@@ -192,6 +192,28 @@ describe("errors", () => {
     });
   });
 
+  test.each(["null", "[]", '"forbidden"', "{}", "not JSON", '{"code":7}'])(
+    "a signed problem that is %s names no error",
+    async (body) => {
+      const refused = ask((request) =>
+        registry.answer(request, { status: 403, type: "application/problem+json", body }),
+      );
+      await expect(refused).rejects.toMatchObject({ code: "answer_malformed" });
+    },
+  );
+
+  test.each(["null", "[]", "not JSON"])("an unsigned problem that is %s claims nothing", async (body) => {
+    const headers = { "content-type": "application/problem+json" };
+    const refused = ask(async () => new Response(body, { status: 404, headers }));
+    await expect(refused).rejects.toMatchObject({ code: "answer_unsigned", facts: { status: 404 } });
+  });
+
+  test.each([300, 404])("JSON with the status %d is no answer to read", async (status) => {
+    const answered = ask((request) => registry.answer(request, { ...good(), status }));
+    const code = status === 404 ? "answer_content_type" : "answer_unsigned";
+    await expect(answered).rejects.toMatchObject({ code });
+  });
+
   test("a code of a later release is not guessed at", async () => {
     const refused = ask((request) =>
       registry.answer(request, { status: 418, type: "application/problem+json", body: { code: "constructor" } }),

@@ -272,6 +272,16 @@ describe("a log view", () => {
     expect(await view.size()).toBe(5);
   });
 
+  test("what a store cannot keep is not taken", async () => {
+    grow(registry, 6);
+    const { store } = await viewOf();
+    const full = { load: store.load, save: () => Promise.reject(new Error("disk full")) };
+    const view = createLogView(full, "pin", async (from, to) =>
+      registry.proof(from, to).map((hash) => fromBase64(hash)!),
+    );
+    await expect(view.observe(await headOf(registry), 5)).rejects.toThrow("disk full");
+  });
+
   test("nothing is observed without a pin", async () => {
     const view = createLogView(memoryPins(), "pin", async () => []);
     expect(await view.size()).toBe(0);

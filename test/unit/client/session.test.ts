@@ -100,6 +100,43 @@ describe("first contact", () => {
     expect((await made.client.trust()).genesis).toBe(registry.genesis);
   });
 
+  describe("with a token that is refused", () => {
+    /** Keys for whoever comes without a token; with one, or where nothing is public, the status. */
+    const guarded = (status: number, options: Partial<ClientOptions> = {}, open = true) => {
+      const made = clientOf(registry, { token: "a.b.c", ...options });
+      made.on("/v1/default/keys", async (request) =>
+        request.headers.has("authorization") || !open
+          ? registry.answer(request, { status, type: "application/problem+json", body: { code: "token_expired" } })
+          : registry.answer(request, { body: await registry.keys() }),
+      );
+      return made;
+    };
+
+    test("the keys are asked for without it, and the refusal that follows is signed", async () => {
+      const made = guarded(401);
+      made.on(STATE, (request) => registry.answer(request, problem("token_expired")));
+      await expect(made.client.state()).rejects.toMatchObject({ code: "token_expired" });
+      expect(sentTo(made, "/v1/default/keys").map(({ headers }) => headers.has("authorization"))).toEqual([
+        true,
+        false,
+      ]);
+      expect(made.sent.at(-1)!.headers.has("authorization")).toBe(true);
+    });
+
+    test.each<[string, () => TestClient, number]>([
+      ["where nothing is public", () => guarded(401, {}, false), 2],
+      ["for another reason", () => guarded(403), 1],
+      ["without one", () => guarded(401, { token: undefined }, false), 1],
+    ])("%s the first refusal is told", async (_, make, asked) => {
+      const made = make();
+      await expect(made.client.trust()).rejects.toMatchObject({
+        code: "answer_unsigned",
+        facts: { claim: "token_expired" },
+      });
+      expect(sentTo(made, "/v1/default/keys")).toHaveLength(asked);
+    });
+  });
+
   test("keys whose chain holds, in an answer that another key signed, are refused", async () => {
     const stranger = await makeRegistry("stranger");
     const made = clientOf(registry);
