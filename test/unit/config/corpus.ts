@@ -58,13 +58,16 @@ export function expectedFindings(text: string): string[] {
 }
 
 export function shownFindings(findings: readonly Finding[]): string[] {
-  return findings
-    .map(({ line, rule, env }) => `${line} ${rule}${env === undefined ? "" : `@${env}`}`)
-    .sort();
+  return findings.map(({ line, rule, env }) => `${line} ${rule}${env === undefined ? "" : `@${env}`}`).sort();
 }
 
 /** What the audit finds, with the entry points that lie beside the corpus. */
 export function auditCase({ file, text }: CorpusCase): Finding[] {
   const config = parseConfig(file, text);
-  return auditConfig({ path: file.slice(dirname(CORPUS).length + 1), text, config, exportedClasses: readEntryPoints(file, config) });
+  return auditConfig({
+    path: file.slice(dirname(CORPUS).length + 1),
+    text,
+    config,
+    exportedClasses: readEntryPoints(file, config),
+  });
 }
