@@ -75,7 +75,8 @@ export interface Sockets {
   /** Accepts a socket that offered the subprotocol. @throws TesError `rate_limited` */
   accept(live: Live, from: { registry: string; authority: string; origin: string | null }): Promise<Response>;
   message(ws: WebSocket, data: string | ArrayBuffer): Promise<void>;
-  closed(ws: WebSocket): void;
+  /** The other end has closed, or is gone. @param code of its close frame, if there was one */
+  closed(ws: WebSocket, code?: number): void;
   /** Looks after the sockets from which nothing comes. */
   alarm(): Promise<void>;
   /** The log has grown. */
@@ -84,6 +85,9 @@ export interface Sockets {
   closeSocketsOf(token: string, error?: TesError): number;
   readonly count: number;
 }
+
+const NORMAL = 1000;
+const NO_CODE = 1005;
 
 export function createSockets(ctx: DurableObjectState, host: SocketHost): Sockets {
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
@@ -335,7 +339,17 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
       peer.turn = peer.turn.then(() => handle(peer, data));
       return peer.turn;
     },
-    closed: peers.forget,
+    closed(ws, code) {
+      peers.forget(ws);
+      if (code === undefined) return;
+      try {
+        // RFC 6455 section 5.5.1: a close frame is answered with one. The hibernation API does not do it by itself, and
+        // the client then waits for its own time limit. 1005 says that there was no code, and is never sent.
+        ws.close(code === NO_CODE ? NORMAL : code);
+      } catch {
+        // It is closed already, by us or by a code that must not be sent.
+      }
+    },
     async alarm() {
       const now = Date.now();
       alarmAt = null;

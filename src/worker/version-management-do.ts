@@ -113,8 +113,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     return this.#sockets.message(ws, data);
   }
 
-  override webSocketClose(ws: WebSocket): void {
-    this.#sockets.closed(ws);
+  override webSocketClose(ws: WebSocket, code: number): void {
+    this.#sockets.closed(ws, code);
   }
 
   override webSocketError(ws: WebSocket): void {
