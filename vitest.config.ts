@@ -1,11 +1,16 @@
 import { defineConfig } from "vitest/config";
 
-/** Three suites: pure code (unit), the Worker in workerd (workerd), whole processes (e2e). */
+/**
+ * unit: pure code. workerd: the Worker in workerd. e2e: whole processes. runtimes: the client in every runtime.
+ * package: what npm packs, installed. `npm test` runs the first three; TES_REPORT names the report of the others.
+ */
+const SUITES = ["unit", "workerd", "e2e", "runtimes", "package"];
+
 export default defineConfig({
   test: {
-    projects: ["test/unit/vitest.config.ts", "test/workerd/vitest.config.ts", "test/e2e/vitest.config.ts"],
     // The Worker says each thing that happens, a line each; nobody reads thousands of them here.
     onConsoleLog: (text) => (text.startsWith('{"id":"0x6001"') ? false : undefined),
-    reporters: ["default", ["json", { outputFile: "reports/vitest.json" }]],
+    projects: SUITES.map((name) => `test/${name}/vitest.config.ts`),
+    reporters: ["default", ["json", { outputFile: `reports/${process.env.TES_REPORT ?? "vitest"}.json` }]],
   },
 });

@@ -10,7 +10,7 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { installedPrograms, installProblem, missingPrograms } from "./installed.mjs";
 
-const SOURCE = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../src/cli/entry.ts", import.meta.url));
 const BUILT = new URL("../dist/cli/main.js", import.meta.url);
 const BUILT_NEEDS_NODE = 22;
 const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"];

@@ -44,8 +44,28 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "check and mend a Worker's wrangler configuration",
     load: async (io) => (await import("./commands/config.ts")).configCommand(io),
   },
+  history: {
+    summary: "what touched an entity",
+    load: async (io) => (await import("./commands/history.ts")).historyCommand(io),
+  },
+  log: {
+    summary: "head, statements, state and differences of the log",
+    load: async (io) => (await import("./commands/log.ts")).logCommand(io),
+  },
+  registry: {
+    summary: "create, list, delete, move and restore registries",
+    load: async (io) => (await import("./commands/registry.ts")).registryCommand(io),
+  },
+  export: {
+    summary: "write a registry with its log to a file",
+    load: async (io) => (await import("./commands/export.ts")).exportCommand(io),
+  },
+  import: {
+    summary: "read an export into another authority",
+    load: async (io) => (await import("./commands/export.ts")).importCommand(io),
+  },
   token: {
-    summary: "mint and inspect tokens, offline",
+    summary: "mint and inspect tokens offline, revoke them",
     load: async (io) => (await import("./commands/token.ts")).tokenCommand(io),
   },
   doctor: {
@@ -135,6 +155,3 @@ function stackOf(error: TesError): string {
 function redact(text: string): string {
   return text.replace(/[0-9a-fA-F]{64}/g, "[64 hex]").replace(/eyJ[\w-]+\.[\w-]+(?:\.[\w-]+)?/g, "[token]");
 }
-
-// bin/tes.mjs imports the built file and calls run itself; in a checkout Bun runs this file.
-if (import.meta.main) process.exitCode = await run(process.argv.slice(2));

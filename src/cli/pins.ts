@@ -58,7 +58,7 @@ export function filePins(directory: string): PinStore {
         await mkdir(path, { recursive: true, mode: 0o700 });
         await writeFile(draft, `${JSON.stringify(pin)}\n`, { flag: "wx", mode: 0o600, flush: true });
         await rename(draft, join(path, `${pin.size}.json`));
-        const renewed = known !== undefined && known.genesis !== pin.genesis;
+        const renewed = known !== undefined && (known.genesis !== pin.genesis || known.epoch !== pin.epoch);
         for (const size of await sizes(path)) {
           if (size < pin.size || (renewed && size > pin.size)) await rm(join(path, `${size}.json`), { force: true });
         }

@@ -13,7 +13,7 @@ import { type DataPaths, dataPaths } from "./local/data.ts";
 import { readLock } from "./local/lock.ts";
 import { type CommandIo, printNote } from "./output.ts";
 import { filePins } from "./pins.ts";
-import { checkedToken, readTokenFile } from "./tokens.ts";
+import { checkedToken, isFor, readTokenFile } from "./tokens.ts";
 
 export const DEFAULT_DATA = ".tes";
 
@@ -104,7 +104,7 @@ export async function reach(io: CommandIo, options: ReachOptions): Promise<Reach
     onFirstTrust: (genesis) => {
       if (!local) printNote(io, `trusted on first use, compare it with what its operator publishes: ${genesis}`);
     },
-    token: await findToken(io, options, local ? paths.adminToken : null),
+    token: await findToken(io, options, local ? paths.adminToken : null, registry),
     now: io.now,
   });
   return { ...located, url, client };
@@ -115,19 +115,28 @@ async function runningUrl(paths: DataPaths): Promise<string | null> {
   return lock?.running === true ? (lock.record.url ?? null) : null;
 }
 
-async function findToken(
+/**
+ * The token that the options, the environment or a data directory hold; undefined when there is none.
+ *
+ * @param own the file of this machine's own authority, or null when it is another's
+ * @param registry what the token is for: one on file for another registry is passed over, one that was named is not
+ * @throws {TesError} `file_unreadable`, `token_invalid`
+ */
+export async function findToken(
   io: CommandIo,
   options: ReachOptions,
   own: string | null,
+  registry: string,
 ): Promise<Secret<string> | undefined> {
   if (options.tokenFile !== undefined) return readTokenFile(resolve(io.cwd, options.tokenFile));
   const text = io.env.TES_TOKEN;
   if (text !== undefined && text !== "") return checkedToken(text, "$TES_TOKEN");
   if (own === null) return undefined;
-  return readTokenFile(own).catch((thrown: unknown) => {
+  const token = await readTokenFile(own).catch((thrown: unknown) => {
     if (thrown instanceof TesError && thrown.code === "file_unreadable") return undefined;
     throw thrown;
   });
+  return token !== undefined && isFor(token, registry) ? token : undefined;
 }
 
 /** XDG Base Directory Specification 0.8: state that should survive, but is not configuration. */

@@ -1,6 +1,6 @@
 /** Tokens made offline by whoever holds the master key (docs/formats.md, Token), and files that hold one. */
 
-import { SignJWT } from "jose";
+import { decodeJwt, SignJWT } from "jose";
 import { type Bytes, toBase64Url } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { deriveHmacKey, symmetricKid } from "../core/keys.ts";
@@ -74,4 +74,13 @@ export function checkedToken(text: string, from: string): Secret<string> {
   const token = text.trim();
   if (/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(token)) return new Secret(token);
   throw new TesError("token_invalid", { detail: `${from} does not hold a token: three parts of base64url with dots.` });
+}
+
+/** Whether a token says that it is for a registry. Nothing is believed by it. */
+export function isFor(token: Secret<string>, registry: string): boolean {
+  try {
+    return decodeJwt(token.reveal()).aud === tokenAudience(registry);
+  } catch {
+    return false;
+  }
 }

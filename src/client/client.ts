@@ -14,6 +14,8 @@ import { parseEntityId } from "../protocol/ids.ts";
 import { pathOf } from "../protocol/paths.ts";
 import type { BumpRequest, Declaration, GenesisRequest } from "../protocol/requests.ts";
 import type { EntityDeclared, Genesis, Statement, VersionBumped } from "../protocol/statements.ts";
+import { createImportTarget, exportLines, type ImportTarget } from "./carry.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { type ClientOptions, settle } from "./options.ts";
 import type { VerifiedReceipt } from "./receipt.ts";
 import { jsonOf, noteOf } from "./response.ts";
@@ -42,11 +44,11 @@ export interface DeclareResult {
 }
 
 /** Every method throws the authority's own error when it signed one, and a code of its own checks otherwise. */
-export interface TesClient {
+export interface TesClient extends Lifecycle {
   /** What is believed about the registry: its genesis, origin and keys. */
   trust(): Promise<Trust>;
-  /** The registry with all its entities. */
-  state(): Promise<StateAnswer>;
+  /** The registry with all its entities, now or when its log had `size` statements. */
+  state(size?: number): Promise<StateAnswer>;
   entities(): Promise<readonly EntityView[]>;
   /** @throws entity_unknown */
   entity(id: string): Promise<EntityView>;
@@ -60,6 +62,8 @@ export interface TesClient {
   checkpoint(): Promise<Checkpoint>;
   /** The receipt of the statement at an index. */
   receipt(seq: number): Promise<VerifiedReceipt>;
+  /** An export, line by line, checked on the way (docs/formats.md, Export). Needs an admin token. */
+  exportLines(): AsyncGenerator<string>;
   /**
    * Every statement from `since` on, in order, once, each proved to be in the log; then what is written from now on,
    * for as long as it is iterated. Connects again by itself after an outage, and goes on where it was.
@@ -97,11 +101,16 @@ export function createClient(options: ClientOptions): TesClient {
   };
 
   return {
+    ...createLifecycle(session, registry),
+    exportLines: () => exportLines(session, registry),
     trust: session.trust,
-    async state() {
-      const state = parseAnswer("state", (await read(pathOf.state(registry))).json, "answer_malformed");
+    async state(size) {
+      const state = parseAnswer("state", (await read(pathOf.state(registry, size))).json, "answer_malformed");
       const { genesis } = await session.trust();
       if (state.registry !== registry || state.genesis !== genesis) throw new TesError("genesis_mismatch");
+      if (size !== undefined && state.size !== size) {
+        throw new TesError("answer_malformed", { detail: "It is the state at another size." });
+      }
       return state;
     },
     async entities() {
@@ -167,6 +176,18 @@ export function createClient(options: ClientOptions): TesClient {
       return receipt as VerifiedReceipt<Genesis>;
     },
   };
+}
+
+/**
+ * An authority to read an export into.
+ *
+ * @example
+ * const target = openImport({ url: "https://new.example", registry: "default", token });
+ * await source.move({ url: "https://new.example", keys: (await target.state()).keys });
+ * await target.send(source.exportLines());
+ */
+export function openImport(options: ClientOptions): ImportTarget {
+  return createImportTarget(settle(options));
 }
 
 /** A receipt is of this very request: its statement carries the digest of the body that was sent. */

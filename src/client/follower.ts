@@ -27,7 +27,11 @@ export interface Follower {
    *
    * @throws statements_skipped, checkpoint_inconsistent, note_invalid, proof_invalid
    */
-  take(event: Event, anchors: readonly Anchor[]): Promise<{ followed: Followed[]; checkpoint: Checkpoint }>;
+  take(
+    event: Event,
+    trust: LogTrust,
+    anchors: readonly Anchor[],
+  ): Promise<{ followed: Followed[]; checkpoint: Checkpoint }>;
 }
 
 /** Where to begin: what the authority says lies before `size`. It is believed once a signed root follows from it. */
@@ -49,19 +53,19 @@ function meet(frontier: Frontier, anchors: readonly Anchor[]): void {
 }
 
 /** @throws checkpoint_inconsistent when the beginning is not the log that the anchors are of */
-export function createFollower(trust: LogTrust, start: Frontier, anchors: readonly Anchor[]): Follower {
+export function createFollower(start: Frontier, anchors: readonly Anchor[]): Follower {
   meet(start, anchors);
   let frontier = start;
   return {
     get next() {
       return frontier.size;
     },
-    async take({ from, statements, checkpoint: note }, anchors) {
+    async take({ from, statements, checkpoint: note }, trust, anchors) {
       if (from !== frontier.size || statements.length === 0) {
         const detail = `Statement ${frontier.size} is due, and the event begins with ${from}.`;
         throw new TesError("statements_skipped", { detail, facts: { due: frontier.size, from } });
       }
-      const checkpoint = await verifyNote(note, trust.origin, trust.logKey);
+      const checkpoint = await verifyNote(note, trust);
       if (checkpoint.size !== from + statements.length) {
         throw new TesError("proof_invalid", { detail: "The checkpoint is of another size than the event ends with." });
       }

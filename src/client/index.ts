@@ -5,16 +5,44 @@ export { ERRORS, type ErrorCode, type Problem, TesError } from "../core/errors.t
 export { type HttpRequestParts, requestParts } from "../core/http-signatures.ts";
 export { type JsonValue, parseJson } from "../core/json.ts";
 export { Secret } from "../core/secret.ts";
-export type { BumpAnswer, EntityView, KeysAnswer, Receipt, StateAnswer } from "../protocol/answers.ts";
+export type {
+  BlobAnswer,
+  BumpAnswer,
+  DiffAnswer,
+  EntityView,
+  HistoryAnswer,
+  HistoryEntry,
+  ImportAnswer,
+  KeysAnswer,
+  Receipt,
+  RegistriesAnswer,
+  StateAnswer,
+} from "../protocol/answers.ts";
 export type { Provenance } from "../protocol/provenance.ts";
 export type { BumpRequest, Declaration, GenesisRequest } from "../protocol/requests.ts";
 export type { Change, EntityDeclared, Genesis, Statement, VersionBumped } from "../protocol/statements.ts";
-export { type BumpResult, createClient, type DeclareResult, type TesClient, type WriteOptions } from "./client.ts";
+export type { ImportTarget } from "./carry.ts";
+export {
+  type BumpResult,
+  createClient,
+  type DeclareResult,
+  openImport,
+  type TesClient,
+  type WriteOptions,
+} from "./client.ts";
+export type { Lifecycle, WrittenResult } from "./lifecycle.ts";
 export type { ClientOptions } from "./options.ts";
 export { memoryPins, type Pin, type PinStore } from "./pins.ts";
 export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts";
 export { type VerifiedResponse, verifyResponse } from "./response.ts";
 export type { Fetch } from "./transport.ts";
-export { type Trust, type TrustedKey, type VerifyKeysOptions, verifyKeys } from "./trust.ts";
+export {
+  type EarlierKeys,
+  type Restored,
+  type Trust,
+  type TrustedKey,
+  type VerifyKeysOptions,
+  verifyKeys,
+} from "./trust.ts";
 export type { Connection, Watched, WatchOptions } from "./watch.ts";
 export type { SocketLike, SocketMaker } from "./watch-socket.ts";

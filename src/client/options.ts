@@ -7,6 +7,7 @@ import { parseRegistryName } from "../protocol/ids.ts";
 import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
 import { memoryPins, type PinStore } from "./pins.ts";
 import type { Fetch } from "./transport.ts";
+import type { Restored } from "./trust.ts";
 
 export interface ClientOptions {
   /** Where the authority is: scheme, host and port, nothing more. */
@@ -19,6 +20,11 @@ export interface ClientOptions {
   readonly trustFirst?: boolean | undefined;
   /** Called when a genesis was taken on first use, so that a person can compare it. */
   readonly onFirstTrust?: ((genesis: string) => void) | undefined;
+  /**
+   * Called when the log was set back and opened again under the recovery key's signature, and this client, which had
+   * seen more, follows.
+   */
+  readonly onRestored?: ((restored: Restored) => void) | undefined;
   /** Bearer token. Sent over https, and over http to this machine only. */
   readonly token?: string | Secret<string> | undefined;
   /** Default: in memory. */
@@ -51,6 +57,7 @@ export interface Settings {
   readonly onFirstTrust: (genesis: string) => void;
   readonly token: Secret<string> | undefined;
   readonly store: PinStore;
+  readonly onRestored: (restored: Restored) => void;
   readonly pinKey: string;
   readonly hotReads: boolean;
   readonly fetch: Fetch;
@@ -76,6 +83,7 @@ export function settle(options: ClientOptions): Settings {
     genesis: options.genesis === undefined ? undefined : parsePin(options.genesis),
     trustFirst: options.trustFirst ?? false,
     onFirstTrust: options.onFirstTrust ?? (() => undefined),
+    onRestored: options.onRestored ?? (() => undefined),
     token: options.token === undefined ? undefined : parseToken(options.token, url),
     store: options.store ?? memoryPins(),
     pinKey: options.pinKey ?? `${url.origin}/${registry}`,

@@ -12,11 +12,15 @@ export interface Pin {
   readonly size: number;
   /** Its root, base64. */
   readonly root: string;
+  /** How many announcements the key chain had; absent for none. It never gets shorter. */
+  readonly announced?: number;
+  /** The epoch of the log; absent for the first. A restore under the recovery key is the only way to the next. */
+  readonly epoch?: number;
 }
 
 /**
  * Where pins are kept. A store may be shared by several clients: `save` never goes back from a larger size to a
- * smaller one of the same genesis.
+ * smaller one of the same genesis and epoch.
  */
 export interface PinStore {
   load(key: string): Promise<Pin | undefined>;
@@ -25,7 +29,9 @@ export interface PinStore {
 
 /** Whether `next` may take the place of `known`. */
 export function advances(known: Pin | undefined, next: Pin): boolean {
-  return known === undefined || known.genesis !== next.genesis || next.size >= known.size;
+  if (known === undefined || known.genesis !== next.genesis) return true;
+  const [was, is] = [known.epoch ?? 1, next.epoch ?? 1];
+  return is > was || (is === was && next.size >= known.size);
 }
 
 /**

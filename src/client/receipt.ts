@@ -11,7 +11,10 @@ import { parseStatement, type Statement } from "../protocol/statements.ts";
 import type { Trust, TrustedKey } from "./trust.ts";
 
 /** What a receipt is checked against. */
-export type LogTrust = Pick<Trust, "registry" | "origin" | "logKey">;
+export interface LogTrust extends Pick<Trust, "registry" | "origin" | "logKey"> {
+  /** Keys that the registry had before, for receipts from then. */
+  readonly earlier?: Trust["earlier"];
+}
 
 /** A receipt that holds. */
 export interface VerifiedReceipt<S extends Statement = Statement> {
@@ -24,12 +27,26 @@ export interface VerifiedReceipt<S extends Statement = Statement> {
 }
 
 /**
- * Checks a signed note as a checkpoint of this log.
+ * Checks a signed note as a checkpoint of this log: by the key that signs now, or by one before it if the head is not
+ * beyond what that one spoke of.
  *
  * @throws note_invalid
  */
-export function verifyNote(note: string, origin: string, logKey: TrustedKey): Promise<Checkpoint> {
-  return verifyCheckpoint(note, { origin, publicKey: logKey.key, raw: rawKey(logKey) });
+export async function verifyNote(
+  note: string,
+  { origin, logKey, earlier = [] }: Omit<LogTrust, "registry">,
+): Promise<Checkpoint> {
+  let refusal: unknown;
+  for (const by of [{ origin, logKey, until: Number.POSITIVE_INFINITY }, ...earlier.toReversed()]) {
+    try {
+      const verifier = { origin: by.origin, publicKey: by.logKey.key, raw: rawKey(by.logKey) };
+      const checkpoint = await verifyCheckpoint(note, verifier);
+      if (checkpoint.size <= by.until) return checkpoint;
+    } catch (thrown) {
+      refusal ??= thrown;
+    }
+  }
+  throw refusal ?? new TesError("note_invalid", { detail: "Its key has signed for nothing this large." });
 }
 
 /**
@@ -48,7 +65,7 @@ export function verifyNote(note: string, origin: string, logKey: TrustedKey): Pr
 export async function verifyReceipt(receipt: JsonValue, trust: LogTrust): Promise<VerifiedReceipt> {
   const parsed = parseAnswer("receipt", receipt, "answer_malformed");
   const { statement, inclusion } = parsed;
-  const checkpoint = await verifyNote(parsed.checkpoint, trust.origin, trust.logKey);
+  const checkpoint = await verifyNote(parsed.checkpoint, trust);
   if (inclusion.size !== checkpoint.size) {
     throw new TesError("proof_invalid", { detail: "The proof is for a tree of another size than the checkpoint's." });
   }

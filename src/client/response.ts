@@ -41,14 +41,20 @@ export interface VerifiedResponse {
 export async function verifyResponse(
   answer: Pick<RawAnswer, "status" | "header" | "body">,
   request: HttpRequestParts,
-  trust: Pick<Trust, "registry" | "responseKeys">,
+  trust: Pick<Trust, "registry" | "responseKeys"> & Partial<Pick<Trust, "earlier">>,
   now: number,
 ): Promise<VerifiedResponse> {
   if (answer.header("signature") === null || answer.header("signature-input") === null) throw outageOf(answer);
   verifyAnswerContent(answer, answer.body);
+  // One authority may have signed under the same key before and after: what it signs now counts first.
+  const earlier = (trust.earlier ?? []).filter(({ responseKey: { kid } }) =>
+    trust.responseKeys.every((current) => current.kid !== kid),
+  );
   const signature = await verifyAnswer(answer, request, {
     label: "tes-ed25519",
-    resolveKey: async (keyid) => trust.responseKeys.find(({ kid }) => kid === keyid)?.key ?? null,
+    resolveKey: async (keyid) =>
+      [...trust.responseKeys, ...earlier.map(({ responseKey }) => responseKey)].find(({ kid }) => kid === keyid)?.key ??
+      null,
     now: Math.floor(now / 1000),
   });
   const provenance = parseProvenance(answer.header("tes-provenance") ?? "");
@@ -56,6 +62,11 @@ export async function verifyResponse(
     throw new TesError("provenance_invalid", {
       detail: `It speaks of ${provenance.registry}, not of ${trust.registry}.`,
     });
+  }
+  // A key that handed over says what was, up to there.
+  const by = earlier.findLast(({ responseKey }) => responseKey.kid === signature.keyid);
+  if (by !== undefined && provenance.size > by.until) {
+    throw new TesError("key_unknown", { detail: "Its key has handed over, and speaks of what came after." });
   }
   return { status: answer.status, mediaType: mediaTypeOf(answer), body: answer.body, provenance, signature };
 }
@@ -79,12 +90,21 @@ export function jsonOf(response: VerifiedResponse): JsonValue {
  * @throws the answer's own error when it is a problem document, answer_content_type, answer_malformed
  */
 export function noteOf(response: VerifiedResponse): string {
+  return textOf(response, "text/plain");
+}
+
+/**
+ * The text of a verified answer of a media type.
+ *
+ * @throws the answer's own error when it is a problem document, answer_content_type, answer_malformed
+ */
+export function textOf(response: VerifiedResponse, mediaType: string): string {
   if (response.mediaType === MEDIA_TYPES.problem) throw problemIn(response);
-  if (response.status !== 200 || response.mediaType !== "text/plain") throw contentType(response, "text/plain");
+  if (response.status !== 200 || response.mediaType !== mediaType) throw contentType(response, mediaType);
   try {
     return decodeUtf8(response.body);
   } catch (cause) {
-    throw new TesError("answer_malformed", { detail: "The note is not UTF-8.", cause });
+    throw new TesError("answer_malformed", { detail: "It is not UTF-8.", cause });
   }
 }
 

@@ -6,17 +6,18 @@
 import { type Bytes, toBase64, toBase64Url, utf8 } from "../core/bytes.ts";
 import type { Checkpoint } from "../core/checkpoint.ts";
 import { contentDigest } from "../core/digest.ts";
-import { TesError } from "../core/errors.ts";
+import { type ErrorCode, TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { EMPTY_ROOT } from "../core/merkle.ts";
 import { type KeysAnswer, parseAnswer } from "../protocol/answers.ts";
 import { HEADERS, MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
 import { createLogView, type LogView, stale } from "./log-view.ts";
 import type { Settings } from "./options.ts";
+import type { Pin } from "./pins.ts";
 import { hashesOf, type VerifiedReceipt, verifyNote, verifyReceipt } from "./receipt.ts";
 import { jsonOf, outageOf, readJson, type VerifiedResponse, verifyResponse } from "./response.ts";
 import { exchange, type RawAnswer, type Sending } from "./transport.ts";
-import { type Trust, verifyKeys } from "./trust.ts";
+import { type Restored, type Trust, verifyKeys } from "./trust.ts";
 
 /** 16 bytes: base64url of them is the shortest TES-Nonce that the protocol takes. */
 const NONCE_BYTES = 16;
@@ -30,6 +31,13 @@ export interface WriteBody {
 /** An answer that was verified, and the size of the log that was known when its request left. */
 export interface Answered {
   readonly response: VerifiedResponse;
+  readonly atLeast: number;
+}
+
+/** The chain of keys as it was just fetched and verified. */
+interface Fetched {
+  readonly answer: KeysAnswer;
+  readonly trust: Trust;
   readonly atLeast: number;
 }
 
@@ -117,9 +125,7 @@ export function createSession(settings: Settings): Session {
   });
 
   /** Fetches the keys, checks their chain by itself, and only then the signature of the answer that brought them. */
-  const fetchKeys = async (
-    expected: string | undefined,
-  ): Promise<{ answer: KeysAnswer; trust: Trust; atLeast: number }> => {
+  const fetchKeys = async (expected: string | undefined): Promise<Fetched> => {
     const atLeast = await view.size();
     const ask = <T>(judge: (raw: RawAnswer) => Promise<T>, as?: "anyone") =>
       send(pathOf.keys(registry), atLeast, undefined, judge, as);
@@ -128,7 +134,10 @@ export function createSession(settings: Settings): Session {
       if (raw.status !== 200 || raw.header("signature") === null) throw outageOf(raw);
       const trust = await verifyKeys(readJson(raw.body), { registry, genesis: expected });
       const response = await verified(raw, trust);
-      if (response.provenance.size < atLeast) throw stale(response.provenance.size, atLeast);
+      const pin = await store.load(pinKey);
+      // A log that was restored is smaller on purpose: whether this client follows is decided by its pin.
+      const restored = pin !== undefined && trust.epoch > (pin.epoch ?? 1);
+      if (!restored && response.provenance.size < atLeast) throw stale(response.provenance.size, atLeast);
       return { answer: parseAnswer("keys", jsonOf(response), "answer_malformed"), trust, atLeast };
     };
     // A token that is refused must not hide the keys: with them, the next refusal is signed and says why.
@@ -140,19 +149,42 @@ export function createSession(settings: Settings): Session {
     });
   };
 
-  /** The first contact: pins what is not pinned, and takes the checkpoint that came along. */
-  const begin = async (expected: string | undefined): Promise<Trust> => {
-    const { answer, trust, atLeast } = await fetchKeys(expected);
-    await remember(trust);
+  /** Pins what is not pinned, follows the chain, and takes the checkpoint that came along. */
+  const adopt = async ({ answer, trust, atLeast }: Fetched): Promise<Trust> => {
+    const restored = await remember(trust);
     trusting = Promise.resolve(trust);
-    await view.observe(await verifyNote(answer.checkpoint, trust.origin, trust.logKey), atLeast);
+    await view.observe(await verifyNote(answer.checkpoint, trust), restored ? 0 : atLeast);
+    return trust;
+  };
+
+  /** The first contact. */
+  const begin = async (expected: string | undefined): Promise<Trust> => {
+    const trust = await adopt(await fetchKeys(expected));
     if (expected === undefined) settings.onFirstTrust(trust.genesis);
     return trust;
   };
 
-  const remember = async ({ genesis, origin, logKey }: Trust): Promise<void> => {
-    if ((await store.load(pinKey))?.genesis === genesis) return;
-    await store.save(pinKey, { genesis, origin, logKey: logKey.x, size: 0, root: toBase64(EMPTY_ROOT) });
+  /** Keeps what the chain says beside the pin. True when the pin went back to a restored log. */
+  const remember = async (trust: Trust): Promise<boolean> => {
+    const { genesis, origin, logKey, announced, epoch } = trust;
+    const chain = {
+      origin,
+      logKey: logKey.x,
+      ...(announced === 0 ? {} : { announced }),
+      ...(epoch === 1 ? {} : { epoch }),
+    };
+    const pin = await store.load(pinKey);
+    if (pin?.genesis !== genesis) {
+      await store.save(pinKey, { genesis, size: 0, root: toBase64(EMPTY_ROOT), ...chain });
+      return false;
+    }
+    if (announced < (pin.announced ?? 0) || epoch < (pin.epoch ?? 1)) {
+      throw new TesError("checkpoint_stale", { detail: "Its chain of keys is shorter than the one that was seen." });
+    }
+    const { size, root, followed } = followRestores(pin, trust);
+    if (announced > (pin.announced ?? 0)) await store.save(pinKey, { genesis, size, root, ...chain });
+    if (followed !== undefined) settings.onRestored(followed);
+    return followed !== undefined;
   };
 
   const expectedGenesis = async (): Promise<string | undefined> => {
@@ -165,6 +197,23 @@ export function createSession(settings: Settings): Session {
       });
     }
     return genesis ?? pinned;
+  };
+
+  /**
+   * Does something under the keys that are trusted. Where it fails as it would under other keys or after a restore, the
+   * chain is fetched anew; only if that leads further is it done once more.
+   */
+  const following = async <T>(work: (trust: Trust) => Promise<T>): Promise<T> => {
+    const before = await session.trust();
+    try {
+      return await work(before);
+    } catch (thrown) {
+      if (!(thrown instanceof TesError) || !OTHER_KEYS.has(thrown.code)) throw thrown;
+      // Keys that cannot be had explain nothing: what was found first stands.
+      const fetched = await fetchKeys(before.genesis).catch(() => undefined);
+      if (fetched === undefined || fetched.trust.announced === before.announced) throw thrown;
+      return work(await adopt(fetched));
+    }
   };
 
   const session: Session = {
@@ -180,23 +229,23 @@ export function createSession(settings: Settings): Session {
       });
       return trusting;
     },
-    ask: async (path, write) => askTrusted(await session.trust(), path, write),
-    async receipt(json, atLeast) {
-      const verified = await verifyReceipt(json, await session.trust());
-      await view.observe(verified.checkpoint, atLeast);
-      return verified;
-    },
-    async note(note, atLeast) {
-      const { origin, logKey } = await session.trust();
-      const checkpoint = await verifyNote(note, origin, logKey);
-      await view.observe(checkpoint, atLeast);
-      return checkpoint;
-    },
+    ask: (path, write) => following((trust) => askTrusted(trust, path, write)),
+    receipt: (json, atLeast) =>
+      following(async (trust) => {
+        const verified = await verifyReceipt(json, trust);
+        await view.observe(verified.checkpoint, atLeast);
+        return verified;
+      }),
+    note: (note, atLeast) =>
+      following(async (trust) => {
+        const checkpoint = await verifyNote(note, trust);
+        await view.observe(checkpoint, atLeast);
+        return checkpoint;
+      }),
     async keys() {
       const { genesis } = await session.trust();
-      const { answer, trust, atLeast } = await fetchKeys(genesis);
-      await session.note(answer.checkpoint, atLeast);
-      return { answer, trust };
+      const fetched = await fetchKeys(genesis);
+      return { answer: fetched.answer, trust: await adopt(fetched) };
     },
     async found(path, write, accept) {
       const atLeast = await view.size();
@@ -225,6 +274,42 @@ export function createSession(settings: Settings): Session {
 /** An unsigned 401: the token was refused, or nothing is public here. */
 function isRefusal(thrown: unknown): boolean {
   return thrown instanceof TesError && thrown.code === "answer_unsigned" && thrown.facts?.status === 401;
+}
+
+/** What is found where an authority signs under keys that this client does not know yet, or its log was set back. */
+const OTHER_KEYS: ReadonlySet<ErrorCode> = new Set([
+  "key_unknown",
+  "note_invalid",
+  "checkpoint_stale",
+  "checkpoint_inconsistent",
+]);
+
+/**
+ * Where a pin stands after restores that it has not seen. A log that was seen no further than the restore goes on; one
+ * that was seen further is gone, and is given up only for a restore that knew of all of it.
+ *
+ * @throws checkpoint_inconsistent
+ */
+function followRestores(
+  pin: Pin,
+  trust: Trust,
+): { readonly size: number; readonly root: string; readonly followed: Restored | undefined } {
+  let { size, root } = pin;
+  let followed: Restored | undefined;
+  for (const restored of trust.restores.filter(({ epoch }) => epoch > (pin.epoch ?? 1))) {
+    if (size <= restored.seq) continue;
+    const { lost, head } = restored;
+    if (size > lost.size || (size === lost.size && root !== lost.root)) {
+      throw new TesError("checkpoint_inconsistent", {
+        detail: `The restore knows of a log of ${lost.size}, and this client saw ${size}, or another one.`,
+        facts: { lost: lost.size, seen: size },
+      });
+    }
+    ({ size } = head);
+    root = toBase64(head.root);
+    followed = restored;
+  }
+  return { size, root, followed };
 }
 
 /** Failures that say nothing about the request: no answer, or an authority that could not. */

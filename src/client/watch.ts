@@ -94,16 +94,18 @@ export async function* watchLog(
   while (!isStopped()) {
     let socket: TextSocket | undefined;
     try {
-      const trust = await session.trust();
+      await session.trust();
       const atLeast = await session.view.size();
       socket = await open(settings, options);
       const { entered, head } = await enter(settings, session, options, socket, atLeast);
+      // Asked for again: the challenge may have led to keys that are newer than those before.
+      const trust = await session.trust();
       const since = follower?.next ?? options.since ?? head.size;
       if (since > head.size) throw behind(since, head.size);
       await entered.send({ type: "subscribe", since, window: MAX_WINDOW_BYTES });
       const subscribed = await expectFrame(socket, "subscribed");
       if (subscribed.since !== since) throw new TesError("statements_skipped", { detail: "It begins elsewhere." });
-      follower ??= createFollower(trust, frontierFrom(since, subscribed.frontier), await anchorsOf(session, head));
+      follower ??= createFollower(frontierFrom(since, subscribed.frontier), await anchorsOf(session, head));
       options.onConnection?.({ state: "connected", next: since, size: subscribed.size });
       let unacknowledged = 0;
       for (;;) {
@@ -111,7 +113,7 @@ export async function* watchLog(
         // Whatever comes shows that the connection works.
         failures = 0;
         if (frame?.type !== "event") continue;
-        const { followed, checkpoint } = await follower.take(frame, await anchorsOf(session, head));
+        const { followed, checkpoint } = await follower.take(frame, trust, await anchorsOf(session, head));
         await session.view.extend(checkpoint);
         for (const one of followed) yield watched(one, checkpoint);
         unacknowledged += chars;

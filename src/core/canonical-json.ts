@@ -37,6 +37,27 @@ export function canonicalBytes(value: JsonValue): Bytes {
   return utf8(canonicalize(value));
 }
 
+/**
+ * Whether a text is the canonical one of the value that `JSON.parse` made of it. Asks the platform's own writer first,
+ * which is several times faster, and right wherever keys already stand in order.
+ */
+export function isCanonical(text: string, value: JsonValue): boolean {
+  return (JSON.stringify(value) === text && isOrdered(value)) || canonicalize(value) === text;
+}
+
+function isOrdered(value: JsonValue): boolean {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return value.every(isOrdered);
+  let last = "";
+  for (const key in value) {
+    if (key < last || !key.isWellFormed() || !isOrdered((value as Readonly<Record<string, JsonValue>>)[key]!))
+      return false;
+    last = key;
+  }
+  return true;
+}
+
 function quote(text: string): string {
   if (!text.isWellFormed()) throw new TesError("json_invalid", { detail: "A text holds half a surrogate pair." });
   return JSON.stringify(text);

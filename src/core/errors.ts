@@ -91,7 +91,7 @@ export const ERRORS = {
     "The window was full and no acknowledgement came for 30 seconds.",
     "Connect again from the last index you processed, and acknowledge as you read.",
   ),
-  frame_binary: row(400, "A frame is binary, and this protocol is text.", "Send JSON in text frames.", 1003),
+  frame_binary: row(415, "A frame is binary, and this protocol is text.", "Send JSON in text frames.", 1003),
   frame_forged: row(
     400,
     "A frame's counter or MAC is not the one that this session needs.",
@@ -146,7 +146,14 @@ export const ERRORS = {
 
   // The registry.
   already_exists: row(409, "That already exists, and differs.", "Change it, or choose another name."),
+  blob_erased: row(410, "The text was erased; the log keeps its digest.", "There is no way back."),
+  blob_unknown: row(404, "No statement refers to a text with this digest.", "Take the digest from a statement."),
   cascade_cycle: row(422, "The parents would form a cycle.", "Choose a parent that is not a descendant."),
+  entity_has_children: row(
+    409,
+    "Other entities have this one as their parent.",
+    "Retire them first, or give them another parent.",
+  ),
   entity_limit: row(
     422,
     "The registry holds as many entities as it may.",
@@ -154,7 +161,17 @@ export const ERRORS = {
   ),
   entity_retired: row(409, "The entity is retired and takes no new version.", "Declare another entity."),
   entity_unknown: row(404, "There is no such entity.", "List them: GET /v1/{registry}/entities."),
+  epoch_invalid: row(
+    422,
+    "The restore does not fit this log, or the recovery key did not sign it.",
+    "Sign it again for the size, root and epoch that the detail names.",
+  ),
   genesis_exists: row(409, "The registry already has its genesis.", "Use it as it is; a genesis never changes."),
+  import_invalid: row(
+    422,
+    "What is imported is not the log it says it is.",
+    "Export it again and start over: another header forgets what was received.",
+  ),
   lockstep_follows_parent: row(
     409,
     "A lockstep entity takes its parent's version and is never bumped by itself.",

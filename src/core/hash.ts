@@ -8,3 +8,15 @@ export const sha256 = (content: Uint8Array): Bytes => noble(content) as Bytes;
 
 /** SHA-256 as 64 lower-case hexadecimal characters. */
 export const sha256Hex = (content: Uint8Array): string => toHex(sha256(content));
+
+/** SHA-256 of content that comes in parts. */
+export interface RunningHash {
+  update(content: Uint8Array): void;
+  /** Of everything so far, as 64 lower-case hexadecimal characters. Ends it. */
+  hex(): string;
+}
+
+export function createSha256(): RunningHash {
+  const hash = noble.create();
+  return { update: (content) => void hash.update(content), hex: () => toHex(hash.digest()) };
+}

@@ -54,6 +54,18 @@ export const CLIENT_TIMEOUT_MS = 30_000;
 export const MAX_NOTE_BYTES = 131_072;
 /** Signature lines of a note: bounds what is verified. C2SP wants at least 16, Go stops at 100. */
 export const MAX_NOTE_SIGNATURES = 64;
+/** Labels on one entity, and the text of one: notes for people and filters, not documents. */
+export const MAX_LABELS = 16;
+export const MAX_LABEL_VALUE_CHARS = 256;
+/** A reason: a commit message, or the variables of a CI job. */
+export const MAX_REASON_BYTES = 8_192;
+/** Entries of one page of a history, and as many when nobody says. */
+export const MAX_PAGE_SIZE = 100;
+export const DEFAULT_PAGE_SIZE = 50;
+/** Entities whose version one restore raises: every entity there may be. */
+export const MAX_FLOOR_ENTITIES = 1_000;
+/** One page of an export: as much as an import takes in one request. */
+export const MAX_EXPORT_PAGE_BYTES = 524_288;
 /** One `wrangler deploy --dry-run`: it takes about a second, and longer where the project has a build of its own. */
 export const MAX_DRY_RUN_MS = 120_000;
 /** What is kept of its output: a page of warnings is a few kilobytes. */
@@ -70,6 +82,8 @@ export const MAX_ENTRY_BYTES = 2_097_152;
 export const MAX_ENTRY_FILES = 64;
 /** Lines that differ before a diff stops looking for the shortest: bounds its memory, which grows with the square. */
 export const MAX_DIFF_EDITS = 1_000;
+/** Mends of one configuration: each is read back as a whole, so their cost grows with the square. */
+export const MAX_MENDS = 200;
 /** A frame from a client on a socket, in UTF-8: a proof with the longest token is 6 KB, a bump 1 KB. */
 export const MAX_FRAME_BYTES = 16_384;
 /** A frame from an authority on a socket: the longest statement with its proof and checkpoint fits twice. */

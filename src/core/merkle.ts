@@ -159,6 +159,23 @@ export function verifyInclusion({ leaf, index, size, proof, root }: InclusionCla
   if (!equalBytes(hash, root)) throw fail("It leads to another root.");
 }
 
+/**
+ * Root of the tree without its last leaf, out of that leaf's audit path: its siblings are the subtrees to the left,
+ * which are all there was before.
+ *
+ * @throws proof_invalid unless the path is as long as that of the last leaf of a tree of `size`
+ */
+export function rootBeforeLast(size: number, proof: readonly Uint8Array[]): Bytes {
+  let bits = 0;
+  for (let rest = size - 1; rest > 0; rest = Math.floor(rest / 2)) bits += rest % 2;
+  if (!isSize(size) || size < 1 || proof.length !== bits || !proof.every(isHash)) {
+    throw new TesError("proof_invalid", { detail: "It is not the path of the last leaf." });
+  }
+  const [first, ...rest] = proof;
+  if (first === undefined) return EMPTY_ROOT.slice();
+  return rest.reduce<Uint8Array>((right, left) => nodeHash(left, right), first).slice() as Bytes;
+}
+
 /** What is claimed about two heads of one log. */
 export interface ConsistencyClaim {
   readonly from: number;

@@ -2,8 +2,12 @@
 
 const REDACTED = "[secret]";
 
+/** Beside the objects, not in them: the console of a browser shows private fields too, and asks no object for leave. */
+const values = new WeakMap<object, unknown>();
+
 /**
- * Holds a secret. String conversion, JSON, and the inspectors of Node, Bun and Deno all show `[secret]`.
+ * Holds a secret. String conversion, JSON, and the inspectors of Node, Bun, Deno and workerd all show `[secret]`; the
+ * console of a browser shows an object without anything in it.
  *
  * @example
  * const key = new Secret(crypto.getRandomValues(new Uint8Array(32)));
@@ -11,15 +15,16 @@ const REDACTED = "[secret]";
  * key.reveal().length; // 32
  */
 export class Secret<T> {
-  readonly #value: T;
+  /** Never there: it keeps look-alikes from being taken for a secret. */
+  declare protected readonly kind: T;
 
   constructor(value: T) {
-    this.#value = value;
+    values.set(this, value);
   }
 
   /** The value itself. Every call of this is a place to review. */
   reveal(): T {
-    return this.#value;
+    return values.get(this) as T;
   }
 
   toString(): string {

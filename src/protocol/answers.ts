@@ -8,10 +8,12 @@ import type { JsonObject, JsonValue } from "../core/json.ts";
 import { SCOPES } from "../core/semver.ts";
 import {
   Base64Hash,
+  BlobReference,
   Count,
   Entity,
   EntityOrEvery,
   HexHash,
+  Labels,
   Origin,
   Registry,
   Strategy,
@@ -20,6 +22,7 @@ import {
   Visibility,
 } from "./fields.ts";
 import { isJsonObject, parseWith } from "./parse.ts";
+import { GenesisKeys } from "./statements.ts";
 
 /** JSON as it came, an object: its bytes are hashed, so nothing is dropped from it. */
 const Json = v.custom<JsonObject>(isJsonObject, "a JSON object");
@@ -47,10 +50,13 @@ const EntityView = v.object({
   strategy: Strategy,
   parent: v.nullable(Entity),
   files: v.pipe(v.array(FileView), v.readonly()),
+  metadata: v.exactOptional(Labels),
+  /** Takes no new version any more. */
+  retired: v.exactOptional(v.literal(true)),
   seq: Count,
   at: Time,
 });
-/** An entity now. `seq` and `at` are those of the last statement that touched it. */
+/** An entity. `seq` and `at` are those of the last statement that touched it. */
 export type EntityView = v.InferOutput<typeof EntityView>;
 
 const StateAnswer = v.object({
@@ -61,7 +67,7 @@ const StateAnswer = v.object({
   genesis: HexHash,
   entities: v.array(EntityView),
 });
-/** `GET /v1/{registry}`: all there is now, entities by id. `genesis` is the hash that clients pin. */
+/** `GET /v1/{registry}[?size=]`: all there is, or was, entities by id. `genesis` is the hash that clients pin. */
 export type StateAnswer = v.InferOutput<typeof StateAnswer>;
 
 const EntitiesAnswer = v.object({ registry: Registry, size: Count, entities: v.array(EntityView) });
@@ -116,6 +122,74 @@ const ConsistencyAnswer = v.object({ from: Count, size: Count, proof: Proof, che
 /** `GET …/log/consistency?from=[&to=]`: the log of size `from` is a prefix of that of `size` (RFC 6962 section 2.1.2). */
 export type ConsistencyAnswer = v.InferOutput<typeof ConsistencyAnswer>;
 
+const HistoryEntry = v.object({
+  seq: Count,
+  at: Time,
+  by: v.string(),
+  type: v.string(),
+  /** Where the entity stood after it. */
+  version: Version,
+  from: v.exactOptional(Version),
+  /** What the bump was asked for: this entity, one above it, or `*`. */
+  asked: v.exactOptional(EntityOrEvery),
+  scope: v.exactOptional(v.picklist(SCOPES)),
+  preid: v.exactOptional(v.string()),
+  reason: v.exactOptional(BlobReference),
+});
+/** One statement's mark on an entity. The statement itself: `GET …/log/proof?seq=`. */
+export type HistoryEntry = v.InferOutput<typeof HistoryEntry>;
+
+const HistoryAnswer = v.object({
+  registry: Registry,
+  size: Count,
+  entity: Entity,
+  entries: v.array(HistoryEntry),
+  next: v.nullable(v.string()),
+});
+/** `GET …/entities/{id}/history[?limit=&cursor=]`: newest first. `next` is the cursor of what is older. */
+export type HistoryAnswer = v.InferOutput<typeof HistoryAnswer>;
+
+const DiffAnswer = v.object({
+  registry: Registry,
+  from: Count,
+  to: Count,
+  changes: v.array(v.object({ entity: Entity, before: v.nullable(EntityView), after: v.nullable(EntityView) })),
+});
+/** `GET …/diff?from=[&to=]`: every entity that is not the same at both sizes, by id. */
+export type DiffAnswer = v.InferOutput<typeof DiffAnswer>;
+
+const WrittenAnswer = v.object({ receipt: v.nullable(Receipt) });
+/** Answers of writes that make one statement. `receipt` is null when it already was so and nothing was written. */
+export type WrittenAnswer = v.InferOutput<typeof WrittenAnswer>;
+
+const RegistriesAnswer = v.object({
+  size: Count,
+  registries: v.array(v.object({ name: Registry, genesis: HexHash, at: Time })),
+});
+/** `GET /v1/default/registries`: the other registries of the deployment, by name. */
+export type RegistriesAnswer = v.InferOutput<typeof RegistriesAnswer>;
+
+const BlobAnswer = v.object({ digest: HexHash, salt: v.string(), text: v.string() });
+/** `GET …/blobs/{digest}`: a text that a statement refers to. `digest` = SHA-256(salt ‖ text); `salt` is base64. */
+export type BlobAnswer = v.InferOutput<typeof BlobAnswer>;
+
+const ImportAnswer = v.object({
+  registry: Registry,
+  keys: GenesisKeys,
+  received: Count,
+  size: v.nullable(Count),
+  done: v.boolean(),
+});
+/**
+ * `GET` and `POST …/import`: how far an import is. `keys` are those of this authority for the registry, which
+ * `registry.moved` has to name; `received` counts statements, `size` is what the header announced.
+ */
+export type ImportAnswer = v.InferOutput<typeof ImportAnswer>;
+
+const RebuildAnswer = v.object({ statements: Count, root: Base64Hash, changed: Count });
+/** `POST …/rebuild`: what was folded again, and how many rows had not been what the log says. */
+export type RebuildAnswer = v.InferOutput<typeof RebuildAnswer>;
+
 const TokenAnswer = v.object({
   token: v.string(),
   jti: v.string(),
@@ -128,7 +202,8 @@ const TicketAnswer = v.object({ ticket: v.string(), exp: Time });
 /** `POST …/tickets`. `exp` is in milliseconds. */
 export type TicketAnswer = v.InferOutput<typeof TicketAnswer>;
 
-const SCHEMAS = {
+/** The schemas, for documentation too. */
+export const ANSWER_SCHEMAS = {
   state: StateAnswer,
   entities: EntitiesAnswer,
   entity: EntityAnswer,
@@ -140,6 +215,13 @@ const SCHEMAS = {
   token: TokenAnswer,
   ticket: TicketAnswer,
   receipt: Receipt,
+  history: HistoryAnswer,
+  diff: DiffAnswer,
+  written: WrittenAnswer,
+  registries: RegistriesAnswer,
+  blob: BlobAnswer,
+  import: ImportAnswer,
+  rebuild: RebuildAnswer,
 } as const;
 
 /** Answers by kind. */
@@ -155,6 +237,13 @@ export interface Answers {
   token: TokenAnswer;
   ticket: TicketAnswer;
   receipt: Receipt;
+  history: HistoryAnswer;
+  diff: DiffAnswer;
+  written: WrittenAnswer;
+  registries: RegistriesAnswer;
+  blob: BlobAnswer;
+  import: ImportAnswer;
+  rebuild: RebuildAnswer;
 }
 
 /**
@@ -169,5 +258,5 @@ export function parseAnswer<K extends keyof Answers>(
   json: JsonValue,
   code: ErrorCode = "answer_malformed",
 ): Answers[K] {
-  return parseWith(SCHEMAS[kind], json, code) as Answers[K];
+  return parseWith(ANSWER_SCHEMAS[kind], json, code) as Answers[K];
 }

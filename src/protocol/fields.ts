@@ -1,8 +1,10 @@
 /** Schemas of single values that several messages share. Every message is ours: none echoes input. */
 import * as v from "valibot";
 import { fromBase64, fromBase64Url } from "../core/bytes.ts";
+import { MAX_LABEL_VALUE_CHARS, MAX_LABELS } from "../core/limits.ts";
 import { parseSemver } from "../core/semver.ts";
 import { EVERY_ENTITY, isEntityId, isOrigin, isRegistryName } from "./ids.ts";
+import { isJsonObject } from "./parse.ts";
 
 function isVersion(text: string): boolean {
   try {
@@ -77,5 +79,59 @@ export const Base64Url32 = v.pipe(
   v.check((text) => fromBase64Url(text)?.length === 32, "32 bytes as base64url"),
 );
 
+/** 64 bytes as base64url without padding: an Ed25519 signature. */
+export const Base64Url64 = v.pipe(
+  v.string(),
+  v.check((text) => fromBase64Url(text)?.length === 64, "64 bytes as base64url"),
+);
+
 /** Names a symmetric key without saying anything about it. */
 export const SymmetricKid = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/, "16 lower-case hex characters"));
+
+const LABEL_KEY = /^[a-z][a-z0-9._-]{0,31}$/;
+
+function areLabels(value: unknown): value is Record<string, string> {
+  if (!isJsonObject(value)) return false;
+  const labels = Object.entries(value);
+  return (
+    labels.length <= MAX_LABELS &&
+    labels.every(
+      ([key, text]) =>
+        LABEL_KEY.test(key) && typeof text === "string" && text.length <= MAX_LABEL_VALUE_CHARS && text.isWellFormed(),
+    )
+  );
+}
+
+/**
+ * What a publisher notes on an entity: up to 16 labels. Taken as they came, since the bytes are hashed: a record schema
+ * would drop keys such as `constructor` without a word.
+ */
+export const Labels = v.custom<Record<string, string>>(
+  areLabels,
+  "up to 16 labels: keys [a-z][a-z0-9._-]{0,31}, values of at most 256 characters",
+);
+
+/** A reference to a text that lies beside the log: hex of SHA-256(salt ‖ text). */
+export const BlobReference = v.strictObject({ digest: HexHash });
+
+/** The id of a token: 16 random bytes, base64url. */
+export const TokenId = v.pipe(
+  v.string(),
+  v.check((text) => fromBase64Url(text)?.length === 16, "16 bytes as base64url"),
+);
+
+/** Whole seconds since 1970. */
+export const Seconds = v.pipe(
+  v.number(),
+  v.check((n) => Number.isSafeInteger(n) && n >= 0, "whole seconds since 1970"),
+);
+
+/** Where an authority is: scheme, host and port, nothing more, spelt as WHATWG URL spells it. */
+export const AuthorityUrl = v.pipe(
+  v.string(),
+  v.check((text) => {
+    if (text.length > 256 || !URL.canParse(text)) return false;
+    const url = new URL(text);
+    return /^https?:$/.test(url.protocol) && url.origin === text;
+  }, "http:// or https:// with a host, and nothing behind it"),
+);

@@ -23,6 +23,8 @@ export const MEDIA_TYPES = {
   problem: "application/problem+json",
   /** A signed note. */
   note: "text/plain; charset=utf-8",
+  /** Lines of JSON: an export and its parts. */
+  lines: "application/jsonl",
 } as const;
 
 const base = (registry: string): string => `/v1/${registry}`;
@@ -35,13 +37,45 @@ const base = (registry: string): string => `/v1/${registry}`;
  * pathOf.entity("default", "global:main"); // "/v1/default/entities/global:main"
  */
 export const pathOf = {
-  state: base,
+  /** With a size: as it was when the log had that many statements. */
+  state: (registry: string, size?: number): string => `${base(registry)}${size === undefined ? "" : `?size=${size}`}`,
   /** POST opens the registry that GET shows. */
   genesis: base,
   bump: (registry: string): string => `${base(registry)}/bump`,
   entities: (registry: string): string => `${base(registry)}/entities`,
   entity: (registry: string, id: string): string => `${base(registry)}/entities/${id}`,
-  history: (registry: string, id: string): string => `${base(registry)}/entities/${id}/history`,
+  /** Newest first; `cursor` is the `next` of the page before. */
+  history: (
+    registry: string,
+    id: string,
+    page: { limit?: number | undefined; cursor?: string | undefined } = {},
+  ): string => {
+    const query = new URLSearchParams();
+    if (page.limit !== undefined) query.set("limit", String(page.limit));
+    if (page.cursor !== undefined) query.set("cursor", page.cursor);
+    return `${base(registry)}/entities/${id}/history${query.size === 0 ? "" : `?${query}`}`;
+  },
+  retire: (registry: string, id: string): string => `${base(registry)}/entities/${id}/retire`,
+  diff: (registry: string, from: number, to?: number): string =>
+    `${base(registry)}/diff?from=${from}${to === undefined ? "" : `&to=${to}`}`,
+  revoke: (registry: string, token: string): string => `${base(registry)}/tokens/${token}/revoke`,
+  blob: (registry: string, digest: string): string => `${base(registry)}/blobs/${digest}`,
+  eraseBlob: (registry: string, digest: string): string => `${base(registry)}/blobs/${digest}/erase`,
+  /** The list is kept by the default registry. */
+  registries: (): string => `${base(DEFAULT_REGISTRY)}/registries`,
+  delist: (name: string): string => `${base(DEFAULT_REGISTRY)}/registries/${name}/delist`,
+  metrics: (registry: string): string => `${base(registry)}/metrics`,
+  move: (registry: string): string => `${base(registry)}/move`,
+  restore: (registry: string): string => `${base(registry)}/restore`,
+  rebuild: (registry: string): string => `${base(registry)}/rebuild`,
+  import: (registry: string): string => `${base(registry)}/import`,
+  export: (registry: string): string => `${base(registry)}/export`,
+  exportStatements: (registry: string, from: number, size: number): string =>
+    `${base(registry)}/export/statements?from=${from}&size=${size}`,
+  exportAnnouncements: (registry: string, size: number): string =>
+    `${base(registry)}/export/announcements?size=${size}`,
+  exportBlobs: (registry: string, after: string, size: number): string =>
+    `${base(registry)}/export/blobs?after=${after}&size=${size}`,
   keys: (registry: string): string => `${base(registry)}/keys`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   /** A WebSocket (docs/protocol.md). */

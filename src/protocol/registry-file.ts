@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { type ErrorCode, TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_ENTITIES } from "../core/limits.ts";
-import { Entity, HexHash, Registry, Strategy, Version } from "./fields.ts";
+import { Entity, HexHash, Labels, Registry, Strategy, Version } from "./fields.ts";
 import { EntityFiles } from "./files.ts";
 import { parseWith } from "./parse.ts";
 import { DEFAULT_REGISTRY } from "./paths.ts";
@@ -17,6 +17,7 @@ const FileEntity = v.strictObject({
   strategy: v.exactOptional(Strategy),
   parent: v.exactOptional(v.nullable(Entity)),
   files: v.exactOptional(EntityFiles),
+  metadata: v.exactOptional(Labels),
 });
 
 const RegistryFile = v.strictObject({

@@ -1,13 +1,26 @@
 /** What clients ask for. Unknown members are refused: a misspelt `expceted` must not become an unguarded write. */
 import * as v from "valibot";
+import { utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
-import { MAX_TOKEN_LIFETIME_S, MAX_TOKEN_SCOPES } from "../core/limits.ts";
+import { MAX_REASON_BYTES, MAX_TOKEN_LIFETIME_S, MAX_TOKEN_SCOPES } from "../core/limits.ts";
 import { SCOPES } from "../core/semver.ts";
-import { Base64Url32, Entity, EntityOrEvery, Origin, PreId, Strategy, Version, Visibility } from "./fields.ts";
+import {
+  Base64Url32,
+  Entity,
+  EntityOrEvery,
+  Labels,
+  Origin,
+  PreId,
+  Seconds,
+  Strategy,
+  Version,
+  Visibility,
+} from "./fields.ts";
 import { EntityFiles } from "./files.ts";
 import { EVERY_ENTITY } from "./ids.ts";
 import { parseWith } from "./parse.ts";
+import { STATEMENT_SCHEMAS } from "./statements.ts";
 import { isScope } from "./tokens.ts";
 
 /** Entities declared by one request. Each is a statement of its own; all are written, or none. */
@@ -27,10 +40,11 @@ const Declaration = v.strictObject({
   strategy: v.exactOptional(Strategy),
   parent: v.exactOptional(v.nullable(Entity)),
   files: v.exactOptional(EntityFiles),
+  metadata: v.exactOptional(Labels),
 });
 /**
  * One entity to declare. Members left out keep their current value; on the first declaration they are: version 0.1.0
- * (lockstep: the parent's), strategy independent, parent null, files none.
+ * (lockstep: the parent's), strategy independent, parent null, files none, metadata none.
  */
 export type Declaration = v.InferOutput<typeof Declaration>;
 
@@ -44,16 +58,26 @@ const DeclareRequest = v.strictObject({
 /** Declares 1 to 100 entities, in any order: parents may stand after their children. */
 export type DeclareRequest = v.InferOutput<typeof DeclareRequest>;
 
+/** Free text that is kept beside the log, so that it can be erased. */
+const Reason = v.pipe(
+  v.string(),
+  v.check(
+    (text) => text.length > 0 && text.isWellFormed() && utf8(text).length <= MAX_REASON_BYTES,
+    `1 to ${MAX_REASON_BYTES} bytes of text`,
+  ),
+);
+
 const BumpRequest = v.strictObject({
   entity: EntityOrEvery,
   scope: v.picklist(SCOPES),
   preid: v.exactOptional(PreId),
   expected: v.exactOptional(Version),
   dryRun: v.exactOptional(v.boolean()),
+  reason: v.exactOptional(Reason),
 });
 /**
  * Asks for the next version of an entity and what follows it. `expected` makes it a compare-and-swap on that entity's
- * current version; `dryRun` answers with the plan and writes nothing.
+ * current version; `dryRun` answers with the plan and writes nothing. `reason` is kept beside the log.
  */
 export type BumpRequest = v.InferOutput<typeof BumpRequest>;
 
@@ -75,6 +99,27 @@ const TokenRequest = v.strictObject({
 /** Asks for a token: its scopes, its life in seconds, and a label that becomes `sub`. */
 export type TokenRequest = v.InferOutput<typeof TokenRequest>;
 
+const RetireRequest = v.strictObject({ reason: v.exactOptional(Reason) });
+/** Retires an entity: it keeps its last version for ever. */
+export type RetireRequest = v.InferOutput<typeof RetireRequest>;
+
+const RevokeRequest = v.strictObject({ exp: v.exactOptional(Seconds) });
+/** Revokes a token. `exp`: when it would have expired, if known; the longest life otherwise. */
+export type RevokeRequest = v.InferOutput<typeof RevokeRequest>;
+
+const EmptyRequest = v.strictObject({});
+/** What needs nothing said: `{}`. */
+export type EmptyRequest = v.InferOutput<typeof EmptyRequest>;
+
+const MoveRequest = v.strictObject({ to: STATEMENT_SCHEMAS["registry.moved"].entries.to });
+/** Names the place and the keys under which the registry goes on. Nothing is written here after it. */
+export type MoveRequest = v.InferOutput<typeof MoveRequest>;
+
+const { epoch, origin, lost, floor, keys, recovery } = STATEMENT_SCHEMAS["registry.restored"].entries;
+const RestoreRequest = v.strictObject({ epoch, origin, lost, floor, keys, recovery });
+/** Opens an old backup as a new epoch, as the holder of the recovery key signed it. */
+export type RestoreRequest = v.InferOutput<typeof RestoreRequest>;
+
 const TicketRequest = v.strictObject({
   origin: v.pipe(
     v.string(),
@@ -86,6 +131,45 @@ const TicketRequest = v.strictObject({
 });
 /** Asks for a ticket: the origin (RFC 6454) of the page that will use it. */
 export type TicketRequest = v.InferOutput<typeof TicketRequest>;
+
+/** The schemas, for documentation. Parse with the functions below: they check what a schema cannot say. */
+export const REQUEST_SCHEMAS = {
+  genesis: GenesisRequest,
+  declare: DeclareRequest,
+  bump: BumpRequest,
+  token: TokenRequest,
+  ticket: TicketRequest,
+  retire: RetireRequest,
+  revoke: RevokeRequest,
+  empty: EmptyRequest,
+  move: MoveRequest,
+  restore: RestoreRequest,
+} as const;
+
+/** @throws invalid_field */
+export function parseRetireRequest(json: JsonValue): RetireRequest {
+  return parseWith(RetireRequest, json);
+}
+
+/** @throws invalid_field */
+export function parseRevokeRequest(json: JsonValue): RevokeRequest {
+  return parseWith(RevokeRequest, json);
+}
+
+/** @throws invalid_field */
+export function parseEmptyRequest(json: JsonValue): EmptyRequest {
+  return parseWith(EmptyRequest, json);
+}
+
+/** @throws invalid_field */
+export function parseMoveRequest(json: JsonValue): MoveRequest {
+  return parseWith(MoveRequest, json);
+}
+
+/** @throws invalid_field */
+export function parseRestoreRequest(json: JsonValue): RestoreRequest {
+  return parseWith(RestoreRequest, json);
+}
 
 /** @throws invalid_field */
 export function parseGenesisRequest(json: JsonValue): GenesisRequest {

@@ -1,23 +1,30 @@
 /** Statements: immutable facts, the only way state changes. The bytes are in docs/formats.md. */
 import * as v from "valibot";
-import type { Bytes } from "../core/bytes.ts";
+import { type Bytes, concat, utf8 } from "../core/bytes.ts";
 import { canonicalBytes } from "../core/canonical-json.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
-import { MAX_STATEMENT_BYTES } from "../core/limits.ts";
+import { MAX_FLOOR_ENTITIES, MAX_STATEMENT_BYTES } from "../core/limits.ts";
 import { SCOPES } from "../core/semver.ts";
 import {
+  AuthorityUrl,
+  Base64Hash,
   Base64Url32,
+  Base64Url64,
+  BlobReference,
   Count,
   Entity,
   EntityOrEvery,
   HexHash,
+  Labels,
   Origin,
   PreId,
   Registry,
+  Seconds,
   Strategy,
   SymmetricKid,
   Time,
+  TokenId,
   Version,
   Visibility,
 } from "./fields.ts";
@@ -39,20 +46,33 @@ export type PublicKey = v.InferOutput<typeof PublicKey>;
 
 const SecretKeyName = v.strictObject({ kid: SymmetricKid });
 
-const GenesisKeys = v.strictObject({
+export const GenesisKeys = v.strictObject({
   "log-ed25519": PublicKey,
   "response-ed25519": PublicKey,
   "response-hmac": SecretKeyName,
   "token-hs256": SecretKeyName,
 });
-/** The keys a registry starts with, by purpose. */
+/** The keys that sign for a registry, by purpose: those it starts with, or later ones. */
 export type GenesisKeys = v.InferOutput<typeof GenesisKeys>;
 
 export const Change = v.strictObject({ entity: Entity, from: Version, to: Version });
 /** One entity's step in a bump. */
 export type Change = v.InferOutput<typeof Change>;
 
-const SCHEMAS = {
+/** What a restore says, and what its signature covers beside the place in the log. */
+const restore = {
+  epoch: v.pipe(Count, v.minValue(2, "epochs count from 2")),
+  origin: Origin,
+  lost: v.strictObject({ size: Count, root: Base64Hash }),
+  floor: v.pipe(
+    v.array(v.strictObject({ entity: Entity, version: Version })),
+    v.maxLength(MAX_FLOOR_ENTITIES, `at most ${MAX_FLOOR_ENTITIES} entities`),
+    v.check((floor) => new Set(floor.map(({ entity }) => entity)).size === floor.length, "an entity stands twice"),
+  ),
+  keys: GenesisKeys,
+} as const;
+
+export const STATEMENT_SCHEMAS = {
   "registry.genesis": v.strictObject({
     ...envelope,
     type: v.literal("registry.genesis"),
@@ -69,6 +89,13 @@ const SCHEMAS = {
     strategy: Strategy,
     parent: v.nullable(Entity),
     files: EntityFiles,
+    // No labels are said by no member, so that one state has one text.
+    metadata: v.exactOptional(
+      v.pipe(
+        Labels,
+        v.check((labels) => Object.keys(labels).length > 0, "at least one label"),
+      ),
+    ),
   }),
   "version.bumped": v.strictObject({
     ...envelope,
@@ -76,14 +103,72 @@ const SCHEMAS = {
     entity: EntityOrEvery,
     scope: v.picklist(SCOPES),
     preid: v.exactOptional(PreId),
+    reason: v.exactOptional(BlobReference),
     changes: v.pipe(v.array(Change), v.minLength(1, "at least one change")),
+  }),
+  "entity.retired": v.strictObject({
+    ...envelope,
+    type: v.literal("entity.retired"),
+    entity: Entity,
+    reason: v.exactOptional(BlobReference),
+  }),
+  "token.revoked": v.strictObject({
+    ...envelope,
+    type: v.literal("token.revoked"),
+    token: TokenId,
+    exp: Seconds,
+  }),
+  "registry.listed": v.strictObject({
+    ...envelope,
+    type: v.literal("registry.listed"),
+    name: Registry,
+    genesis: HexHash,
+  }),
+  "registry.delisted": v.strictObject({
+    ...envelope,
+    type: v.literal("registry.delisted"),
+    name: Registry,
+  }),
+  "blob.erased": v.strictObject({
+    ...envelope,
+    type: v.literal("blob.erased"),
+    digest: HexHash,
+  }),
+  "registry.moved": v.strictObject({
+    ...envelope,
+    type: v.literal("registry.moved"),
+    to: v.strictObject({ url: AuthorityUrl, keys: GenesisKeys }),
+  }),
+  "registry.restored": v.strictObject({
+    ...envelope,
+    type: v.literal("registry.restored"),
+    ...restore,
+    recovery: v.strictObject({ kid: Base64Url32, signature: Base64Url64 }),
   }),
 } as const;
 
-export type Genesis = v.InferOutput<(typeof SCHEMAS)["registry.genesis"]>;
-export type EntityDeclared = v.InferOutput<(typeof SCHEMAS)["entity.declared"]>;
-export type VersionBumped = v.InferOutput<(typeof SCHEMAS)["version.bumped"]>;
-export type Statement = Genesis | EntityDeclared | VersionBumped;
+type Out<T extends keyof typeof STATEMENT_SCHEMAS> = v.InferOutput<(typeof STATEMENT_SCHEMAS)[T]>;
+export type Genesis = Out<"registry.genesis">;
+export type EntityDeclared = Out<"entity.declared">;
+export type VersionBumped = Out<"version.bumped">;
+export type EntityRetired = Out<"entity.retired">;
+export type TokenRevoked = Out<"token.revoked">;
+export type RegistryListed = Out<"registry.listed">;
+export type RegistryDelisted = Out<"registry.delisted">;
+export type BlobErased = Out<"blob.erased">;
+export type RegistryMoved = Out<"registry.moved">;
+export type RegistryRestored = Out<"registry.restored">;
+export type Statement =
+  | Genesis
+  | EntityDeclared
+  | VersionBumped
+  | EntityRetired
+  | TokenRevoked
+  | RegistryListed
+  | RegistryDelisted
+  | BlobErased
+  | RegistryMoved
+  | RegistryRestored;
 export type StatementType = Statement["type"];
 
 type BodyOf<S> = S extends Statement ? Omit<S, "v" | "registry" | "seq" | "at" | "by" | "idempotency"> : never;
@@ -91,7 +176,7 @@ type BodyOf<S> = S extends Statement ? Omit<S, "v" | "registry" | "seq" | "at" |
 export type StatementBody = BodyOf<Statement>;
 
 /** The types this release knows, in the order in which they came. */
-export const STATEMENT_TYPES = Object.keys(SCHEMAS) as readonly StatementType[];
+export const STATEMENT_TYPES = Object.keys(STATEMENT_SCHEMAS) as readonly StatementType[];
 
 /**
  * Reads a statement of a type and format version that this release knows. Says nothing about its proof: a statement
@@ -105,11 +190,12 @@ export function parseStatement(json: JsonValue): Statement {
   if (typeof type !== "string") {
     throw new TesError("invalid_field", { detail: "a statement names its type", field: "/type" });
   }
-  if (!Object.hasOwn(SCHEMAS, type)) throw new TesError("statement_unknown", { detail: `type ${clip(type)}` });
+  if (!Object.hasOwn(STATEMENT_SCHEMAS, type))
+    throw new TesError("statement_unknown", { detail: `type ${clip(type)}` });
   if (typeof format === "number" && format !== 1) {
     throw new TesError("statement_unknown", { detail: `format version ${format}` });
   }
-  return parseWith(SCHEMAS[type as StatementType], json);
+  return parseWith(STATEMENT_SCHEMAS[type as StatementType], json);
 }
 
 /**
@@ -126,4 +212,28 @@ export function statementBytes(statement: Statement): Bytes {
     });
   }
   return bytes;
+}
+
+/** What a restore's signature covers beside the statement's own members: where in which log it stands. */
+export interface RestoreScope {
+  readonly registry: string;
+  /** Genesis hash, hex. */
+  readonly genesis: string;
+  /** The tree just before the statement; `root` base64. */
+  readonly size: number;
+  readonly root: string;
+}
+
+/**
+ * The bytes that the recovery key signs (docs/formats.md, `registry.restored`).
+ *
+ * @example
+ * const signature = await crypto.subtle.sign("Ed25519", recovery.privateKey, restoreBytes(scope, body));
+ */
+export function restoreBytes(
+  { registry, genesis, size, root }: RestoreScope,
+  { epoch, origin, lost, floor, keys }: Pick<RegistryRestored, "epoch" | "origin" | "lost" | "floor" | "keys">,
+): Bytes {
+  const signed = canonicalBytes({ registry, genesis, size, root, epoch, origin, lost, floor, keys });
+  return concat(utf8("tes-restore-v1\n"), signed);
 }

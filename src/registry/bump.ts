@@ -22,7 +22,7 @@ type Step = Pick<BumpRequest, "scope" | "preid">;
  *
  * A version that cannot be written (a part past 2^53 − 1, a text past 64 characters) refuses the whole bump.
  *
- * @throws entity_unknown, lockstep_follows_parent, version_conflict (facts: current), nothing_to_bump,
+ * @throws entity_unknown, entity_retired, lockstep_follows_parent, version_conflict (facts: current), nothing_to_bump,
  * version_overflow, semver_invalid, invalid_field
  */
 export function planBump(rows: Rows, request: BumpRequest): Change[] {
@@ -36,6 +36,12 @@ export function planBump(rows: Rows, request: BumpRequest): Change[] {
 function planOne(rows: Rows, request: BumpRequest): Change[] {
   const row = rows.entity(request.entity);
   if (row === undefined) throw new TesError("entity_unknown", { detail: `there is no ${request.entity}` });
+  if (row.retired === true) {
+    throw new TesError("entity_retired", {
+      detail: `${row.entity} stays at ${row.version}`,
+      facts: { current: row.version },
+    });
+  }
   if (row.strategy === "lockstep") {
     throw new TesError("lockstep_follows_parent", {
       detail: `${row.entity} follows ${row.parent}`,

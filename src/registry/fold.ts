@@ -7,14 +7,22 @@ import { TesError } from "../core/errors.ts";
 import { leafHash } from "../core/merkle.ts";
 import { compareSemver, parseSemver } from "../core/semver.ts";
 import {
+  type BlobErased,
   type EntityDeclared,
+  type EntityRetired,
   type Genesis,
+  type RegistryDelisted,
+  type RegistryListed,
+  type RegistryMoved,
+  type RegistryRestored,
   type Statement,
   statementBytes,
+  type TokenRevoked,
   type VersionBumped,
 } from "../protocol/statements.ts";
 import { checkDeclared } from "./declare.ts";
-import type { EntityRow, Patch, Rows } from "./rows.ts";
+import { checkEpoch, raiseToFloor } from "./restore.ts";
+import type { EntityRow, Patch, RegistryRow, Rows } from "./rows.ts";
 
 /**
  * The patches that a statement makes. Checks what a sound log cannot break (first the genesis and only there, each
@@ -37,6 +45,20 @@ export function fold(rows: Rows, statement: Statement): Patch[] {
       return foldDeclared(rows, statement);
     case "version.bumped":
       return foldBumped(rows, statement);
+    case "entity.retired":
+      return foldRetired(rows, statement);
+    case "token.revoked":
+      return foldRevoked(rows, statement);
+    case "registry.listed":
+      return foldListed(rows, statement);
+    case "registry.delisted":
+      return foldDelisted(rows, statement);
+    case "blob.erased":
+      return foldErased(rows, statement);
+    case "registry.moved":
+      return foldMoved(registry, statement);
+    case "registry.restored":
+      return foldRestored(rows, registry, statement);
     default:
       throw new TesError("statement_unknown", { detail: `type ${(statement as { type: string }).type}` });
   }
@@ -49,7 +71,7 @@ function foldGenesis(statement: Genesis): Patch[] {
 }
 
 function foldDeclared(rows: Rows, statement: EntityDeclared): Patch[] {
-  const { entity, version, strategy, parent, files, seq, at } = statement;
+  const { entity, version, strategy, parent, files, metadata, seq, at } = statement;
   try {
     checkDeclared(rows, statement);
   } catch (cause) {
@@ -60,7 +82,11 @@ function foldDeclared(rows: Rows, statement: EntityDeclared): Patch[] {
     );
   }
   checkOrder(rows.entity(entity), statement);
-  return [{ table: "entity", key: entity, value: { entity, version, strategy, parent, files, seq, at } }];
+  const labels = metadata === undefined ? {} : { metadata };
+  const value: EntityRow = { entity, version, strategy, parent, files, ...labels, declared: seq, seq, at };
+  const patches: Patch[] = [{ table: "entity", key: entity, value }];
+  if (rows.floor(entity) !== undefined) patches.push({ table: "floor", key: entity, value: null });
+  return patches;
 }
 
 function foldBumped(rows: Rows, statement: VersionBumped): Patch[] {
@@ -70,6 +96,7 @@ function foldBumped(rows: Rows, statement: VersionBumped): Patch[] {
   for (const { entity, from, to } of statement.changes) {
     const row = rows.entity(entity);
     if (row === undefined) throw corrupt(statement, `it bumps ${entity}, which does not exist`);
+    if (row.retired === true) throw corrupt(statement, `it bumps ${entity}, which is retired`);
     if (moved.has(entity)) throw corrupt(statement, `it bumps ${entity} twice`);
     if (row.version !== from)
       throw corrupt(statement, `it bumps ${entity} from ${from}, but that is at ${row.version}`);
@@ -80,7 +107,83 @@ function foldBumped(rows: Rows, statement: VersionBumped): Patch[] {
     patches.push({ table: "entity", key: entity, value: { ...row, version: to, seq, at } });
   }
   for (const { entity, to } of statement.changes) checkLockstep(rows, statement, entity, to, moved);
+  patches.push(...referenceIn(statement));
   return patches;
+}
+
+/** A text that a statement refers to has a row, whether or not it is still kept. */
+function referenceIn({ reason, seq }: VersionBumped | EntityRetired): Patch[] {
+  if (reason === undefined) return [];
+  return [{ table: "blob", key: reason.digest, value: { digest: reason.digest, seq, erased: false } }];
+}
+
+function foldRetired(rows: Rows, statement: EntityRetired): Patch[] {
+  const { entity, seq, at } = statement;
+  const row = rows.entity(entity);
+  if (row === undefined || row.retired === true) {
+    throw corrupt(statement, `it retires ${entity}, which is not in use`);
+  }
+  const [child] = rows.children(entity);
+  if (child !== undefined) throw corrupt(statement, `it retires ${entity}, which ${child.entity} follows`);
+  checkOrder(row, statement);
+  const retired: Patch = { table: "entity", key: entity, value: { ...row, retired: true, seq, at } };
+  return [retired, ...referenceIn(statement)];
+}
+
+function foldRevoked(rows: Rows, statement: TokenRevoked): Patch[] {
+  const { token, exp, seq, at } = statement;
+  if (rows.revoked(token) !== undefined) throw corrupt(statement, `it revokes ${token} twice`);
+  // What would have expired by now is refused for that: the list stays as short as the lives of tokens are.
+  const forgotten = Array.from(rows.revocations()).filter((row) => row.exp * 1000 < at);
+  const gone = forgotten.map((row): Patch => ({ table: "revoked", key: row.token, value: null }));
+  return [...gone, { table: "revoked", key: token, value: { token, exp, seq } }];
+}
+
+function foldListed(rows: Rows, statement: RegistryListed): Patch[] {
+  const { registry, name, genesis, seq, at } = statement;
+  if (registry !== "default" || name === "default") throw corrupt(statement, "default lists the others");
+  if (rows.listing(name) !== undefined) throw corrupt(statement, `it lists ${name} twice`);
+  return [{ table: "listing", key: name, value: { name, genesis, seq, at } }];
+}
+
+function foldDelisted(rows: Rows, statement: RegistryDelisted): Patch[] {
+  const { name, seq, at } = statement;
+  const row = rows.listing(name);
+  if (row === undefined || row.delisted === true) throw corrupt(statement, `it delists ${name}, which is not listed`);
+  return [{ table: "listing", key: name, value: { ...row, seq, at, delisted: true } }];
+}
+
+function foldErased(rows: Rows, statement: BlobErased): Patch[] {
+  const row = rows.blob(statement.digest);
+  if (row === undefined) throw corrupt(statement, "it erases a text that no statement refers to");
+  return [{ table: "blob", key: row.digest, value: { ...row, erased: true } }];
+}
+
+const registryPatch = (value: RegistryRow, announced: number): Patch => ({
+  table: "registry",
+  key: value.registry,
+  value: { ...value, announced: [...(value.announced ?? []), announced] },
+});
+
+function foldMoved(registry: RegistryRow, { to, seq }: RegistryMoved): Patch[] {
+  const moved = { seq, url: to.url, from: registry.keys };
+  return [registryPatch({ ...registry, keys: to.keys, moved }, seq)];
+}
+
+/** The signature is checked by whoever can wait: the authority that takes it, and each client. */
+function foldRestored(rows: Rows, registry: RegistryRow, statement: RegistryRestored): Patch[] {
+  const { epoch, origin, floor, keys, seq, at } = statement;
+  try {
+    checkEpoch(registry, statement);
+  } catch (cause) {
+    throw corrupt(statement, cause instanceof TesError ? (cause.detail ?? cause.code) : "a restore that fails", cause);
+  }
+  const { entities, floors } = raiseToFloor(rows, floor);
+  return [
+    registryPatch({ ...registry, epoch, origin, keys }, seq),
+    ...entities.map((row): Patch => ({ table: "entity", key: row.entity, value: { ...row, seq, at } })),
+    ...floors.map((row): Patch => ({ table: "floor", key: row.entity, value: row })),
+  ];
 }
 
 /** A changed lockstep entity goes where its parent goes, and takes its own lockstep children along. */

@@ -36,15 +36,22 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Bytes;
+  /** Of a public read that went well, which the Worker may send again to others: the log size it speaks of. */
+  readonly shared?: { readonly size: number };
 }
 
 /** Reads at most `MAX_BODY_BYTES`; null when there is more. Never buffers beyond the limit. */
 async function readBody(request: Request): Promise<Bytes | null> {
   if (request.body === null) return new Uint8Array(0);
-  const declared = Number(request.headers.get("content-length") ?? "0");
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > MAX_BODY_BYTES) {
     await request.body.cancel();
     return null;
+  }
+  if (declared <= MAX_BODY_BYTES) {
+    // HTTP holds the sender to that length, and one read spares the steps of a stream.
+    const body = new Uint8Array(await request.arrayBuffer());
+    return body.length > MAX_BODY_BYTES ? null : body;
   }
   const chunks: Uint8Array[] = [];
   let length = 0;

@@ -1,6 +1,6 @@
 /** Bearer tokens: who asks, and what they may do. The format is in docs/formats.md, section Token. */
 
-import { errors, jwtVerify, SignJWT } from "jose";
+import { decodeJwt, errors, jwtVerify, SignJWT } from "jose";
 import { toBase64Url } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
@@ -43,6 +43,17 @@ export function createTokenVerifier(keys: SigningKeys, registry: string): TokenV
       return claims;
     },
   };
+}
+
+/** Which registry a bearer token says it is for. Says nothing about whether it is: whoever is named has to verify it. */
+export function audienceOf(authorization: string): string | undefined {
+  try {
+    const { aud } = decodeJwt(authorization.replace(/^Bearer /i, ""));
+    return typeof aud === "string" ? aud : undefined;
+  } catch {
+    // No token at all: the caller's own verifier says so.
+    return undefined;
+  }
 }
 
 async function verifyToken(token: string, keys: SigningKeys, registry: string, now: number): Promise<TokenClaims> {

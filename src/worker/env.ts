@@ -4,6 +4,8 @@ import type { VersionManagementDO } from "./version-management-do.ts";
 
 /** What the Durable Object reads. */
 export interface VersionDOEnv {
+  /** The objects of this deployment, one for each registry. */
+  VERSION_DO: DurableObjectNamespace<VersionManagementDO>;
   /** Immutable bytes and the guide only; never versions. */
   KV: KVNamespace;
   /** Master key, 64 hexadecimal characters, as a secret. */
@@ -18,11 +20,19 @@ export interface VersionDOEnv {
   TES_GENESIS?: string;
   /** Public half (base64url) of the recovery key that an automatic genesis names. */
   TES_RECOVERY_KEY?: string;
+  /** Requests of one token, `burst/perSecond`, or `off`. */
+  TES_TOKEN_RATE?: string;
 }
 
 /** What the Worker reads. */
 export interface WorkerEnv extends VersionDOEnv {
-  VERSION_DO: DurableObjectNamespace<VersionManagementDO>;
   /** Comma-separated host names (with port where it is not the default) that this authority answers to. */
   TES_AUTHORITIES?: string;
+  /**
+   * Requests of one address that reach an object, `burst/perSecond`, or `off`. Cloudflare names the address; where
+   * nobody does, there is no limit unless this is set, and then one for all.
+   */
+  TES_ADDRESS_RATE?: string;
+  /** `off`: every read goes to its object. */
+  TES_READ_CACHE?: string;
 }

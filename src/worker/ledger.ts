@@ -3,7 +3,7 @@
  * transaction, and a transaction that fails takes it back. Everything here is synchronous.
  */
 
-import { type Bytes, decodeUtf8, utf8 } from "../core/bytes.ts";
+import { type Bytes, decodeUtf8, equalBytes, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { consistencyProof, inclusionProof, leafHash, type NodeReader, rootOf } from "../core/merkle.ts";
@@ -11,11 +11,22 @@ import { createTileTree, openTileRange, type TileTree, tileLevels } from "../cor
 import { parseStatement, type Statement, statementBytes } from "../protocol/statements.ts";
 import { type Command, decide } from "../registry/decide.ts";
 import { fold } from "../registry/fold.ts";
-import { createMemoryRows, type MemoryRows, type Patch, type Rows } from "../registry/rows.ts";
-import type { Store } from "./store.ts";
+import {
+  createMemoryRows,
+  type EntityRow,
+  inverseOf,
+  type MemoryRows,
+  type Patch,
+  type Rows,
+} from "../registry/rows.ts";
+import { createReplay } from "./replay.ts";
+import type { Store, StoredBlob, TouchRow } from "./store.ts";
 
 /** Sealed tiles kept in memory, 16 KiB each. */
 const MAX_CACHED_TILES = 64;
+
+/** Statements folded between two yields of a rebuild: some 25 ms of the thread. */
+const REBUILD_PAGE = 1_000;
 
 /** What one request wants written: all of its commands or none. */
 export interface Write {
@@ -24,13 +35,27 @@ export interface Write {
   readonly by: string;
   /** Milliseconds. */
   readonly now: number;
-  readonly idempotency?: { readonly key: string; readonly request: string };
+  readonly idempotency?: { readonly key: string; readonly request: string } | undefined;
+  /** What was checked holds for a log of this size only. */
+  readonly size?: number;
+  /** Texts that the statements refer to. */
+  readonly blobs?: readonly StoredBlob[];
+}
+
+/** What a rebuild found. */
+export interface Rebuilt {
+  readonly statements: number;
+  readonly root: Bytes;
+  /** Rows that were not what the log says. 0 unless storage was damaged. */
+  readonly changed: number;
 }
 
 export interface Ledger {
   readonly registry: string;
   readonly rows: Rows;
   readonly size: number;
+  /** The index of the statement after which nothing is written here, if there is one. */
+  readonly readOnly: number | undefined;
   /** Of the first `size` statements, or of all. */
   root(size?: number): Bytes;
   /** Hashes of perfect subtrees. */
@@ -43,10 +68,26 @@ export interface Ledger {
   earlier(idempotency: { readonly key: string; readonly request: string }): Statement[] | undefined;
   statement(seq: number): Statement;
   inclusion(index: number): Bytes[];
+  /** In a tree of `size` leaves. */
+  inclusionAt(index: number, size: number): Bytes[];
   consistency(from: number, to: number): Bytes[];
+  /** Where an entity stood when the log had `size` statements; undefined before its declaration. */
+  entityAt(id: string, size: number): EntityRow | undefined;
+  /** The same for all of them, in no order. */
+  entitiesAt(size: number): EntityRow[];
+  /** What touched an entity below an index, newest first. */
+  history(id: string, below: number, count: number): { readonly touch: TouchRow; readonly statement: Statement }[];
+  /**
+   * Derives rows and history from the log again, and checks every leaf and the root on the way. Reads and writes go on
+   * meanwhile; the last turn takes what came in.
+   *
+   * @throws internal when the log in storage is damaged
+   */
+  rebuild(pause: () => Promise<void>): Promise<Rebuilt>;
 }
 
-function loadTree(store: Store, size: number): TileTree {
+/** The tree as storage holds it. */
+export function loadTree(store: Store, size: number): TileTree {
   const openEntries: Bytes[][] = [];
   for (let level = 0; level < tileLevels(size); level++) {
     const { first, count } = openTileRange(size, level);
@@ -71,19 +112,55 @@ function loadTree(store: Store, size: number): TileTree {
 
 const statementOf = (body: string): Statement => parseStatement(parseJson(utf8(body)));
 
-/** The patch that takes `patch` back. */
-function inverse(rows: Rows, patch: Patch): Patch {
-  return patch.table === "registry"
-    ? { table: "registry", key: patch.key, value: rows.registry() ?? null }
-    : { table: "entity", key: patch.key, value: rows.entity(patch.key) ?? null };
+const entityBefore = (touch: TouchRow, entity: string, declared: Statement): EntityRow => {
+  if (declared.type !== "entity.declared" || declared.entity !== entity) {
+    throw new TesError("internal", { cause: `statement ${touch.declared} does not declare ${entity}` });
+  }
+  const { strategy, parent, files, metadata } = declared;
+  const { version, seq, at } = touch;
+  return {
+    entity,
+    version,
+    strategy,
+    parent,
+    files,
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(touch.retired ? { retired: true } : {}),
+    declared: touch.declared,
+    seq,
+    at,
+  };
+};
+
+/** Brings the tables of an earlier release up to date. What is derived is derived again: its shape may be another. */
+function migrate(store: Store, size: number, now: number): void {
+  store.transaction(() => {
+    store.migrate(now);
+    store.clearDerived();
+    const replay = createReplay(store, createMemoryRows([], store.blobRow));
+    for (let seq = 0; seq < size; seq += REBUILD_PAGE) {
+      for (const body of store.bodies(seq, REBUILD_PAGE)) replay.take(statementOf(body));
+      replay.flushTouched();
+    }
+    replay.flush();
+  });
 }
 
 /** Opens what storage holds; an empty object gives an empty ledger and stores nothing. */
-export function openLedger(store: Store, registry: string): Ledger {
-  const known = store.exists();
-  const rows: MemoryRows = createMemoryRows(known && store.size() > 0 ? store.patches() : []);
-  let tree = loadTree(store, known ? store.size() : 0);
+export function openLedger(store: Store, registry: string, now: number): Ledger {
+  const size = store.exists() ? store.size() : 0;
+  if (size > 0 && store.outdated()) migrate(store, size, now);
+  let rows: MemoryRows = createMemoryRows(size > 0 ? store.patches() : [], store.blobRow);
+  let tree = loadTree(store, size);
+  let readOnly = size > 0 ? readOnlyFrom(store) : undefined;
   let at = tree.size === 0 ? 0 : statementOf(store.body(tree.size - 1)!).at;
+
+  /** After a move nothing is written here; a restore, which the recovery key signs, opens what was closed. */
+  const closeAt = (seq: number | undefined): void => {
+    if (seq === readOnly) return;
+    store.putMeta("read_only", seq === undefined ? null : String(seq));
+    readOnly = seq;
+  };
 
   const appendOne = (command: Command, write: Write, undo: Patch[]): Statement | null => {
     const body = decide(rows, command);
@@ -111,35 +188,60 @@ export function openLedger(store: Store, registry: string): Ledger {
     for (const tile of staged.sealed) store.insertTile(tile);
     for (const patch of fold(rows, statement)) {
       store.patch(patch);
-      undo.push(inverse(rows, patch));
+      if (patch.table === "blob") continue;
+      undo.push(inverseOf(rows, patch));
       rows.apply(patch);
     }
+    if (statement.type === "registry.moved") closeAt(statement.seq);
+    if (statement.type === "registry.restored") closeAt(undefined);
     staged.commit();
     at = statement.at;
     return statement;
   };
 
+  const entityAt = (id: string, of: number): EntityRow | undefined => {
+    const row = rows.entity(id);
+    // Most questions are about entities that nobody touched since.
+    if (row === undefined || row.seq < of) return row;
+    const [touch] = store.touches(id, of, 1);
+    return touch === undefined ? undefined : entityBefore(touch, id, statementOf(store.body(touch.declared)!));
+  };
+
   return {
     registry,
-    rows,
+    get rows() {
+      return rows;
+    },
     get size() {
       return tree.size;
+    },
+    get readOnly() {
+      return readOnly;
     },
     root: (of) => (of === undefined ? tree.root() : rootOf(of, tree.node)),
     node: (level, index) => tree.node(level, index),
     bodies: store.bodies,
     append(write) {
-      const before = { size: tree.size, at };
+      const before = { size: tree.size, at, readOnly };
+      if (readOnly !== undefined && write.commands.some(({ kind }) => kind !== "restore")) {
+        throw new TesError("registry_read_only", { detail: movedTo(rows) });
+      }
+      if (write.size !== undefined && write.size !== tree.size) {
+        throw new TesError("epoch_invalid", { detail: `The log has ${tree.size} statements by now.` });
+      }
       const undo: Patch[] = [];
       try {
         return store.transaction(() => {
           if (before.size === 0) store.migrate(write.now);
-          return write.commands.flatMap((command) => appendOne(command, write, undo) ?? []);
+          const statements = write.commands.flatMap((command) => appendOne(command, write, undo) ?? []);
+          for (const blob of write.blobs ?? []) store.putBlob(blob);
+          return statements;
         });
       } catch (thrown) {
         for (const patch of undo.reverse()) rows.apply(patch);
         if (tree.size !== before.size) tree = loadTree(store, before.size);
         at = before.at;
+        readOnly = before.readOnly;
         throw thrown;
       }
     },
@@ -156,6 +258,73 @@ export function openLedger(store: Store, registry: string): Ledger {
       return statementOf(body);
     },
     inclusion: (index) => inclusionProof(index, tree.size, tree.node),
+    inclusionAt: (index, of) => inclusionProof(index, of, tree.node),
     consistency: (from, to) => consistencyProof(from, to, tree.node),
+    entityAt,
+    entitiesAt: (of) => Array.from(rows.entities(), ({ entity }) => entityAt(entity, of) ?? []).flat(),
+    history: (id, below, count) =>
+      store.touches(id, below, count).map((touch) => ({ touch, statement: statementOf(store.body(touch.seq)!) })),
+    async rebuild(pause) {
+      const replay = createReplay(store, createMemoryRows([], store.blobRow));
+      const hashes = createTileTree({ size: 0, openEntries: [], readSealed: store.tileNodes });
+      const page = (from: number): number => {
+        const bodies = store.bodies(from, REBUILD_PAGE);
+        const leaves = bodies.map((body) => leafHash(utf8(body)));
+        const staged = hashes.stage(...leaves);
+        for (const { level, index, nodes } of staged.sealed) {
+          if (!equalBytes(store.tileNodes(level, index), nodes))
+            throw damaged(`Tile ${level}/${index} is not the log's.`);
+        }
+        staged.commit();
+        store.transaction(() => {
+          for (const body of bodies) replay.take(statementOf(body));
+          replay.flushTouched();
+        });
+        return from + bodies.length;
+      };
+      let done = 0;
+      while (tree.size - done > REBUILD_PAGE) {
+        done = page(done);
+        await pause();
+      }
+      // The last turn, without an await: nobody writes between the last page and the rows that replace the old ones.
+      while (done < tree.size) done = page(done);
+      const root = hashes.root();
+      if (!equalBytes(root, tree.root())) {
+        throw damaged("The statements in storage do not lead to the root of the log.");
+      }
+      const changed = differences(rows, replay.rows);
+      store.transaction(() => {
+        for (const patch of store.patches()) store.patchState({ ...patch, value: null } as Patch);
+        replay.flush();
+      });
+      rows = replay.rows;
+      return { statements: done, root, changed };
+    },
   };
+}
+
+const damaged = (detail: string): TesError => new TesError("internal", { detail });
+
+function readOnlyFrom(store: Store): number | undefined {
+  const seq = store.meta("read_only");
+  return seq === undefined ? undefined : Number(seq);
+}
+
+function movedTo(rows: Rows): string {
+  const moved = rows.registry()?.moved;
+  return moved === undefined ? "it takes nothing" : `it is at ${moved.url}`;
+}
+
+/** How many entities and other rows are not the same in both. */
+function differences(before: Rows, after: Rows): number {
+  const all = (rows: Rows): Map<string, string> => {
+    const found = new Map<string, string>([["registry", JSON.stringify(rows.registry())]]);
+    for (const row of rows.entities()) found.set(`entity ${row.entity}`, JSON.stringify(row));
+    for (const row of rows.revocations()) found.set(`revoked ${row.token}`, JSON.stringify(row));
+    for (const row of rows.listings()) found.set(`listing ${row.name}`, JSON.stringify(row));
+    return found;
+  };
+  const [old, now] = [all(before), all(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].filter((key) => old.get(key) !== now.get(key)).length;
 }

@@ -15,6 +15,7 @@ export const MAX_CACHED_BYTES = 8 * 1_048_576;
 
 interface Entry {
   readonly answer: Answer;
+  readonly size: number;
   readonly headers: Headers;
   readonly at: number;
   refreshing: boolean;
@@ -52,7 +53,7 @@ export function createReadCache(): ReadCache {
         drop(key, entry);
         return undefined;
       }
-      if ((entry.answer.size ?? 0) < minSize) return undefined;
+      if (entry.size < minSize) return undefined;
       if (age >= CACHE_REFRESH_MS && !entry.refreshing) {
         entry.refreshing = true;
         return undefined;
@@ -64,11 +65,12 @@ export function createReadCache(): ReadCache {
       });
     },
     keep(method, url, answer, now) {
-      if (answer.body.length > MAX_CACHED_BYTES / 8) return;
+      if (answer.shared === undefined || answer.body.length > MAX_CACHED_BYTES / 8) return;
       const key = `${method} ${url}`;
       const old = entries.get(key);
       if (old !== undefined) drop(key, old);
-      entries.set(key, { answer, headers: new Headers(answer.headers), at: now, refreshing: false });
+      const { size } = answer.shared;
+      entries.set(key, { answer, size, headers: new Headers(answer.headers), at: now, refreshing: false });
       bytes += answer.body.length;
       for (const [oldest, entry] of entries) {
         if (entries.size <= MAX_CACHED_ANSWERS && bytes <= MAX_CACHED_BYTES) break;

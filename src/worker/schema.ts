@@ -8,6 +8,9 @@ export interface Migration {
   readonly statements: readonly string[];
 }
 
+/** Finds what a request wrote before. */
+export const STATEMENT_INDEX = `CREATE INDEX statement_idem ON statement (idem) WHERE idem IS NOT NULL`;
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     id: 1,
@@ -21,7 +24,7 @@ export const MIGRATIONS: readonly Migration[] = [
         idem TEXT,
         request TEXT
       ) STRICT`,
-      `CREATE INDEX statement_idem ON statement (idem) WHERE idem IS NOT NULL`,
+      STATEMENT_INDEX,
       // Sealed tiles with their interior nodes: written once when 256 entries are full, never updated.
       `CREATE TABLE tile (
         level INTEGER NOT NULL,
@@ -37,6 +40,35 @@ export const MIGRATIONS: readonly Migration[] = [
         value TEXT NOT NULL,
         PRIMARY KEY (tbl, key)
       ) STRICT, WITHOUT ROWID`,
+    ],
+  },
+  {
+    id: 2,
+    statements: [
+      // Which statements touched an entity, and where it stood after each: history, and the state at any size.
+      // `declared` is the declaration that holds from there on. Derived like the table state.
+      `CREATE TABLE touch (
+        entity TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        version TEXT NOT NULL,
+        declared INTEGER NOT NULL,
+        retired INTEGER NOT NULL,
+        PRIMARY KEY (entity, seq)
+      ) STRICT, WITHOUT ROWID`,
+      // A row for every text that a statement refers to. The text itself is not in the log: without it and its salt
+      // (erased, or never imported) the digest says nothing.
+      `CREATE TABLE blob (
+        digest TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        erased INTEGER NOT NULL,
+        salt BLOB,
+        text TEXT
+      ) STRICT, WITHOUT ROWID`,
+      // The checkpoint that proved an announcement when it was made, by a key that may be gone by now.
+      `CREATE TABLE announcement (seq INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT`,
+      // What is true of this place and not of the log: see Meta in store.ts.
+      `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`,
     ],
   },
 ];

@@ -15,6 +15,8 @@ export interface Saying {
   readonly type: string;
   readonly body: Bytes;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Only for what anyone may read. */
+  readonly shared?: boolean;
 }
 
 export const JSON_TYPE = "application/json";
@@ -81,5 +83,10 @@ export async function signResponse(
     keys.signers,
     { created, expires: created + SIGNATURE_LIFETIME_S, ...(nonce === undefined ? {} : { nonce }) },
   );
-  return { status: saying.status, headers: { ...headers, ...signature }, body };
+  return {
+    status: saying.status,
+    headers: { ...headers, ...signature },
+    body,
+    ...(saying.shared === true ? { shared: { size } } : {}),
+  };
 }

@@ -83,7 +83,8 @@ export interface Sockets {
   grown(): void;
   /** Ends every socket behind which a token stands. @returns how many */
   closeSocketsOf(token: string, error?: TesError): number;
-  readonly count: number;
+  /** Ends every socket. */
+  closeAll(error: TesError): void;
 }
 
 const NORMAL = 1000;
@@ -392,8 +393,8 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
       }
       return count;
     },
-    get count() {
-      return ctx.getWebSockets().length;
+    closeAll(error) {
+      for (const peer of [...peers.all()]) end(peer, error);
     },
   };
 }

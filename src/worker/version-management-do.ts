@@ -2,24 +2,27 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { decodeUtf8 } from "../core/bytes.ts";
-import { canonicalBytes } from "../core/canonical-json.ts";
-import { verifyContentDigest } from "../core/digest.ts";
 import { TesError, toTesError } from "../core/errors.ts";
-import { sha256Hex } from "../core/hash.ts";
-import { type JsonValue, parseJson } from "../core/json.ts";
 import { ed25519Kid } from "../core/keys.ts";
-import { MAX_IDEMPOTENCY_KEY_CHARS, MAX_NONCE_CHARS, MIN_NONCE_CHARS } from "../core/limits.ts";
 import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
-import { canonicalPath, pathOf } from "../protocol/paths.ts";
+import { canonicalPath, DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
 import type { GenesisKeys, Statement } from "../protocol/statements.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
+import { activeKeys, announcementsOf } from "./announcements.ts";
 import { type Answer, type Ask, askOf, isUpgrade } from "./ask.ts";
-import { createTokenVerifier, type TokenVerifier } from "./auth.ts";
+import { audienceOf, createTokenVerifier, type TokenVerifier } from "./auth.ts";
 import { authorityOf } from "./authorities.ts";
+import { createBuckets, parseRate, TOKEN_RATE } from "./bucket.ts";
+import { PUBLIC_READ_HEADERS } from "./cors.ts";
+import { type DeploymentCalls, defaultObject, type Listing, registryObject, type Told } from "./deployment.ts";
 import type { VersionDOEnv } from "./env.ts";
 import { createEvents, type Emit } from "./events.ts";
+import { type Importer, openImporter } from "./importer.ts";
 import { type Ledger, openLedger, type Write } from "./ledger.ts";
+import { createMetrics } from "./metrics.ts";
+import { bodyOf, checkHeaders, checkLines, idempotencyOf, linesOf, nonceOf, queryOf } from "./request.ts";
+import type { Host } from "./route.ts";
 import { findRoute } from "./routes.ts";
 import { JSON_TYPE, type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
 import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
@@ -27,11 +30,8 @@ import { type BumpAsk, createSockets } from "./sockets.ts";
 import { openStore, type Store } from "./store.ts";
 import { chooseSubprotocol } from "./subprotocol.ts";
 import { openTickets } from "./tickets.ts";
+import { restore } from "./transfer.ts";
 import { createWriter, type Writer } from "./writer.ts";
-
-const NONCE = new RegExp(`^[A-Za-z0-9_-]{${MIN_NONCE_CHARS},${MAX_NONCE_CHARS}}$`);
-const IDEMPOTENCY_KEY = new RegExp(`^[!-~]{1,${MAX_IDEMPOTENCY_KEY_CHARS}}$`);
-const JSON_BODY = /^application\/json(?:\s*;\s*charset=utf-8)?$/i;
 
 /** A registry whose genesis is in the log and whose key is in place. */
 interface Open {
@@ -39,22 +39,32 @@ interface Open {
   readonly ledger: Ledger;
   readonly writer: Writer;
   readonly tokens: TokenVerifier;
+  readonly host: Host;
 }
 
 /** The Durable Object class of TES. Its name is part of deployed configurations and never changes. */
-export class VersionManagementDO extends DurableObject<VersionDOEnv> {
+export class VersionManagementDO extends DurableObject<VersionDOEnv> implements DeploymentCalls {
   readonly #store: Store = openStore(this.ctx.storage);
+  readonly #metrics = createMetrics();
   readonly #tickets = openTickets(this.ctx.storage);
   readonly #emit: Emit = createEvents((line) => console.log(line));
   readonly #sockets = createSockets(this.ctx, {
     tickets: this.#tickets,
     emit: this.#emit,
     live: (registry) => this.#live(registry),
-    claimsOf: async (live, authorization, now) => (await (live as Open).tokens.verify(authorization, now))!,
+    claimsOf: async (live, authorization, now) => (await this.#claimsOf(live as Open, authorization, now))!,
     bump: (live, asked) => this.#socketBump(live as Open, asked),
   });
+  readonly #quota = createBuckets(parseRate(this.env.TES_TOKEN_RATE, TOKEN_RATE));
   #registry = "";
   #opened: Promise<Open | TesError> | undefined;
+  /** The same, once it is there: asked for where nothing may wait. */
+  #current: Open | undefined;
+  /** What opens or carries in a registry happens one at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #importer: Importer | undefined;
+  /** `default` took it off the list: unknown to the outside, readable for its own admins. */
+  #delisted = false;
   #keys: SigningKeys | undefined;
   /** Counted since the object started. */
   readonly #keyCache = { hits: 0, misses: 0 };
@@ -75,34 +85,69 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
    * @param registry the name the object was found by; the platform does not always hand it to the object
    */
   async answer(ask: Ask, registry: string): Promise<Answer> {
-    if (this.#registry === "" && isRegistryName(registry)) this.#registry = registry;
-    if (this.#registry === "" || (registry !== "" && registry !== this.#registry)) {
-      return unsigned(sayProblem(new TesError("registry_unknown")));
+    if (!this.#isNamed(registry)) return unsigned(sayProblem(new TesError("registry_unknown")));
+    const base = `/v1/${this.#registry}`;
+    // Before anything is opened: a first request makes a genesis on a local authority, and an import needs none there.
+    if (ask.path === `${base}/import` && this.#isImportable()) {
+      return this.#inTurn(() => this.#transfer(ask));
     }
-    // Under the object's concurrency gate: two first requests must not make two keys.
-    if (this.#opened === undefined) this.#opened = this.ctx.blockConcurrencyWhile(() => this.#open());
-    const opened = await this.#opened;
+    const opened = await this.#whenOpen();
     if (!(opened instanceof TesError)) return this.#signed(opened, ask);
-    if (opened.code === "registry_unknown" && ask.method === "POST" && ask.path === `/v1/${this.#registry}`) {
-      return this.#authoriseGenesis(ask);
+    if (ask.method === "POST") {
+      if (opened.code === "registry_unknown" && ask.path === base) {
+        return this.#inTurn(() => this.#found(ask));
+      }
+      // A backup of another authority's log: its keys are not here, and a restore brings those that are.
+      if (opened.code === "signing_key_mismatch" && ask.path === `${base}/restore`) {
+        return this.#inTurn(() => this.#transfer(ask));
+      }
     }
     return unsigned(sayProblem(opened));
+  }
+
+  async admits(authorization: string): Promise<Told<TokenClaims>> {
+    return this.#told(DEFAULT_REGISTRY, async (open) => {
+      const claims = await this.#claimsOf(open, authorization, Date.now());
+      if (claims === undefined || !allows(claims, "admin")) throw new TesError("forbidden");
+      return claims;
+    });
+  }
+
+  async listingOf(name: string): Promise<Told<Listing>> {
+    const told = await this.#told<Listing>(DEFAULT_REGISTRY, async ({ ledger }) => {
+      const row = ledger.rows.listing(name);
+      if (row === undefined) return "unlisted";
+      return row.delisted === true ? "delisted" : "listed";
+    });
+    return "code" in told && told.code === "registry_unknown" ? { ok: "absent" } : told;
+  }
+
+  async enlist(name: string, genesis: string, by: string): Promise<Told<"listed">> {
+    return this.#told<"listed">(DEFAULT_REGISTRY, async ({ writer }) => {
+      await writer.submit({ commands: [{ kind: "list", name, genesis }], by, now: Date.now() });
+      return "listed";
+    });
+  }
+
+  async delisted(name: string): Promise<void> {
+    if (!this.#isNamed(name) || !this.#store.exists() || this.#store.size() === 0) return;
+    this.#store.putMeta("listed", "no");
+    this.#delisted = true;
+    this.#sockets.closeAll(new TesError("registry_unknown"));
   }
 
   /** Opens a socket; null when that is not what was asked for, and the request with its fault when it cannot be. */
   async #upgrade(ask: Ask, request: Request): Promise<Response | Ask | null> {
     const registry = registryOf(ask.path);
-    if (ask.path !== pathOf.watch(registry) || !isRegistryName(registry)) return null;
-    if ((this.ctx.id.name ?? registry) !== registry || (this.#registry || registry) !== registry) return null;
+    if (!isRegistryName(registry) || ask.path !== pathOf.watch(registry)) return null;
+    if ((this.ctx.id.name ?? registry) !== registry || !this.#isNamed(registry)) return null;
+    const opened = await this.#whenOpen();
+    if (opened instanceof TesError || this.#delisted) return null;
     try {
-      const live = await this.#live(registry);
       queryOf(ask.query, []);
       chooseSubprotocol(request.headers.get("sec-websocket-protocol"));
-      return await this.#sockets.accept(live, {
-        registry,
-        authority: ask.authority,
-        origin: request.headers.get("origin"),
-      });
+      const origin = request.headers.get("origin");
+      return await this.#sockets.accept(opened, { registry, authority: ask.authority, origin });
     } catch (thrown) {
       const { code, detail = "" } = this.#report(thrown);
       return { ...ask, fault: { code, detail } };
@@ -125,12 +170,12 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     return this.#sockets.alarm();
   }
 
-  /** The registry, opened if need be. @throws TesError why it is not open */
+  /** The registry behind a socket. @throws TesError why it is not open */
   async #live(registry: string): Promise<Open> {
-    if (this.#registry === "") this.#registry = registry;
-    if (this.#opened === undefined) this.#opened = this.ctx.blockConcurrencyWhile(() => this.#open());
-    const opened = await this.#opened;
+    if (!this.#isNamed(registry)) throw new TesError("registry_unknown");
+    const opened = await this.#whenOpen();
     if (opened instanceof TesError) throw opened;
+    if (this.#delisted) throw new TesError("registry_unknown");
     return opened;
   }
 
@@ -139,7 +184,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     const headers = { authorization, "content-type": JSON_TYPE, "idempotency-key": key };
     const path = pathOf.bump(this.#registry);
     const ask: Ask = { method: "POST", authority, path, query: "", headers, body, fault: null };
-    const { receipt, changes } = JSON.parse(decodeUtf8((await this.#route(open, ask, Date.now())).body));
+    const { receipt, changes } = JSON.parse(decodeUtf8((await this.#route(open, ask, Date.now(), { route: "" })).body));
     return { receipt, changes };
   }
 
@@ -148,8 +193,63 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
       const { type, seq: index, by: actor } = statement;
       const ref = "entity" in statement ? statement.entity : undefined;
       this.#emit("log", type, { registry: this.#registry, ref, actor, index, duration });
+      if (statement.type === "token.revoked") this.#sockets.closeSocketsOf(statement.token);
     }
     this.#sockets.grown();
+  }
+
+  #inTurn(work: () => Promise<Answer>): Promise<Answer> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  #isNamed(registry: string): boolean {
+    if (this.#registry === "" && isRegistryName(registry)) this.#registry = registry;
+    return this.#registry !== "" && (registry === "" || registry === this.#registry);
+  }
+
+  async #told<T>(registry: string, work: (open: Open) => Promise<T>): Promise<Told<T>> {
+    try {
+      if (!this.#isNamed(registry)) throw new TesError("registry_unknown");
+      const opened = await this.#whenOpen();
+      if (opened instanceof TesError) throw opened;
+      return { ok: await work(opened) };
+    } catch (thrown) {
+      const { code, detail = "" } = this.#report(thrown);
+      return { code, detail };
+    }
+  }
+
+  /** Under the object's concurrency gate: two first requests must not make two keys. */
+  #whenOpen(): Promise<Open | TesError> {
+    this.#opened ??= this.ctx.blockConcurrencyWhile(async () => {
+      const opened = await this.#open();
+      if (!(opened instanceof TesError)) this.#current = opened;
+      return opened;
+    });
+    return this.#opened;
+  }
+
+  /** Keeps other requests out meanwhile. What is thrown passes the gate as a value: a throw in it ends the object. */
+  async #gated<T>(work: () => Promise<T>): Promise<T> {
+    const outcome = await this.ctx.blockConcurrencyWhile(() =>
+      work().then(
+        (value) => ({ value }),
+        (thrown: unknown) => ({ thrown }),
+      ),
+    );
+    if ("thrown" in outcome) throw outcome.thrown;
+    return outcome.value;
+  }
+
+  /** Forgets what is open: what storage holds is another registry's state now. */
+  #close(): void {
+    this.#opened = undefined;
+    this.#current = undefined;
+    this.#keys = undefined;
+    // Whoever watches connects again, and finds by what is signed there whether to follow.
+    this.#sockets.closeAll(new TesError("internal", { detail: "The log was replaced: connect again." }));
   }
 
   /**
@@ -168,18 +268,21 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
 
   async #open(): Promise<Open | TesError> {
     try {
-      const ledger = openLedger(this.#store, this.#registry);
+      const now = Date.now();
+      if (this.#isImporting()) return new TesError("registry_unknown");
+      const ledger = openLedger(this.#store, this.#registry, now);
       const { TES_GENESIS, TES_RECOVERY_KEY } = this.env;
       if (ledger.size === 0) {
-        if (this.#registry !== "default" || TES_GENESIS !== "auto" || !TES_RECOVERY_KEY) {
+        if (this.#registry !== DEFAULT_REGISTRY || TES_GENESIS !== "auto" || !TES_RECOVERY_KEY) {
           return new TesError("registry_unknown");
         }
         const keys = await this.#getSigningKey(undefined, true);
         const request: GenesisRequest = { visibility: "public", recovery: { x: TES_RECOVERY_KEY } };
-        return this.#begin(ledger, keys, request, { by: "genesis", now: Date.now() });
+        return this.#begin(ledger, keys, request, { by: "genesis", now });
       }
-      const keys = await this.#getSigningKey(ledger.rows.registry()!.keys, false);
-      return this.#serve(ledger, keys);
+      const open = this.#serve(ledger, await this.#getSigningKey(activeKeys(ledger), false));
+      if (await this.#isPending(open)) return new TesError("registry_unknown");
+      return open;
     } catch (thrown) {
       // A key may be put in place while this object lives: look again on the next request.
       this.#opened = undefined;
@@ -187,16 +290,58 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     }
   }
 
+  /** Asks `default` where this registry stands: its log is the truth, what is kept here stands in while it is away. */
+  async #isPending({ ledger }: Open): Promise<boolean> {
+    if (this.#registry === DEFAULT_REGISTRY) return false;
+    const kept = this.#store.meta("listed");
+    const told = await this.#askDefault((calls) => calls.listingOf(this.#registry));
+    const listing = "ok" in told ? told.ok : "absent";
+    if (listing === "listed") return false;
+    if (listing === "delisted" || (listing === "absent" && kept === "no")) {
+      this.#delisted = true;
+      return false;
+    }
+    if (kept === "pending") return true;
+    // A registry from before there was a list: it enters it by itself.
+    if (listing === "unlisted") await this.#enlist(ledger);
+    return false;
+  }
+
+  async #askDefault<T>(call: (calls: DeploymentCalls) => Promise<Told<T>>): Promise<Told<T>> {
+    try {
+      return await call(defaultObject(this.env));
+    } catch (thrown) {
+      const { code, detail = "" } = this.#report(thrown);
+      return { code, detail };
+    }
+  }
+
+  /** @throws TesError what `default` refused with */
+  async #enlist(ledger: Ledger): Promise<void> {
+    const { genesis } = ledger.rows.registry()!;
+    const { by } = ledger.statement(0);
+    const told = await this.#askDefault((calls) => calls.enlist(this.#registry, genesis, by));
+    if ("code" in told) throw new TesError(told.code, { detail: told.detail });
+    this.#store.putMeta("listed", "yes");
+  }
+
   #serve(ledger: Ledger, keys: SigningKeys): Open {
-    const origin = () => ledger.rows.registry()!.origin;
     const writer = createWriter(
       ledger,
       keys,
-      origin,
       () => this.ctx.storage.sync(),
-      (statements, milliseconds) => this.#written(statements, milliseconds),
+      this.#metrics,
+      (statements, duration) => this.#written(statements, duration),
     );
-    return { keys, ledger, writer, tokens: createTokenVerifier(keys, this.#registry) };
+    const host: Host = {
+      metrics: this.#metrics,
+      tickets: this.#tickets,
+      keyCache: this.#keyCache,
+      announcements: () => announcementsOf(ledger, this.#store, keys),
+      delisted: (name) => registryObject(this.env, name).delisted(name),
+      pause: () => scheduler.wait(0),
+    };
+    return { keys, ledger, writer, tokens: createTokenVerifier(keys, this.#registry), host };
   }
 
   /** Writes the first statement. */
@@ -211,47 +356,180 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     const recovery = { kid: ed25519Kid(request.recovery.x), x: request.recovery.x };
     const { visibility } = request;
     const commands = [{ kind: "genesis", visibility, origin, keys: keys.record, recovery }] as const;
-    ledger.append({ commands, by, now, ...(idempotency === undefined ? {} : { idempotency }) });
+    ledger.append({ commands, by, now, idempotency });
+    this.#metrics.wrote("registry.genesis");
     this.#emit("log", "registry.genesis", { registry: this.#registry, ref: visibility, actor: by, index: 0 });
+    if (this.#registry !== DEFAULT_REGISTRY) this.#store.putMeta("listed", "pending");
     return this.#serve(ledger, keys);
   }
 
-  /** A genesis is authorised by a token that the holder of the master key minted offline for this registry. */
-  async #authoriseGenesis(ask: Ask): Promise<Answer> {
+  /**
+   * Who may open a registry, or carry one in: an admin token that the holder of the master key minted offline for its
+   * name, or one of `default`.
+   *
+   * @throws TesError `registry_unknown` without a token: to the outside there is nothing here
+   */
+  async #deployer(ask: Ask, now: number): Promise<TokenClaims> {
+    const { authorization } = ask.headers;
+    if (authorization === undefined) throw new TesError("registry_unknown");
+    if (this.#registry !== DEFAULT_REGISTRY && audienceOf(authorization) === `tes:${DEFAULT_REGISTRY}`) {
+      const told = await this.#askDefault((calls) => calls.admits(authorization));
+      if ("code" in told) throw new TesError(told.code, told.detail === "" ? {} : { detail: told.detail });
+      return told.ok;
+    }
+    const keys = await loadSigningKey(this.env, this.#store, this.#registry, undefined, false);
+    const claims = await createTokenVerifier(keys, this.#registry).verify(authorization, now);
+    if (claims === undefined) throw new TesError("registry_unknown");
+    if (!allows(claims, "admin")) throw new TesError("forbidden", { detail: "It needs the scope admin." });
+    return claims;
+  }
+
+  async #found(ask: Ask): Promise<Answer> {
     const now = Date.now();
     try {
       // All that can be refused is refused before the write: nothing that failed may have happened.
       checkHeaders(ask);
-      if (ask.headers.authorization === undefined) throw new TesError("registry_unknown");
-      const keys = await this.#getSigningKey(undefined, false);
-      const claims = await createTokenVerifier(keys, this.#registry).verify(ask.headers.authorization, now);
-      if (claims === undefined) throw new TesError("registry_unknown");
-      if (!allows(claims, "admin")) throw new TesError("forbidden", { detail: "It needs the scope admin." });
+      const claims = await this.#deployer(ask, now);
       queryOf(ask.query, []);
       const request = parseGenesisRequest(bodyOf(ask));
       const idempotency = idempotencyOf(ask, claims, `/v1/${this.#registry}`);
-      const ledger = openLedger(this.#store, this.#registry);
-      // No await from the check to the write: a second genesis finds the first, whose keys then sign the refusal.
-      if (ledger.size > 0) return await this.answer(ask, this.#registry);
-      const open = this.#begin(ledger, keys, request, { by: claims.jti, now, ...(idempotency && { idempotency }) });
+      await this.#needsDefault();
+      if (this.#isImporting()) throw new TesError("genesis_exists", { detail: "An import is under way." });
+      const keys = await this.#gated(async () => {
+        const ledger = openLedger(this.#store, this.#registry, now);
+        return this.#getSigningKey(ledger.size === 0 ? undefined : activeKeys(ledger), ledger.size === 0);
+      });
+      // Whoever waited for its turn finds what the one before it made, whose keys then sign the refusal.
+      if (this.#current !== undefined) return await this.#signed(this.#current, ask);
+      const open = this.#founding(keys, request, { by: claims.jti, now, idempotency });
+      if (this.#registry !== DEFAULT_REGISTRY) await this.#enlist(open.ledger);
+      this.#current = open;
       this.#opened = Promise.resolve(open);
-      return await signResponse(ask, await sayGenesis(open), keys, this.#registry, ledger.size, now, nonceOf(ask));
+      return await this.#sign(ask, await sayGenesis(open), keys, open.ledger.size, now);
     } catch (thrown) {
       return unsigned(sayProblem(this.#report(thrown)));
     }
   }
 
-  async #signed(open: Open, ask: Ask): Promise<Answer> {
+  /** @throws TesError `registry_unknown`: what nobody could list must not be made */
+  async #needsDefault(): Promise<void> {
+    if (this.#registry === DEFAULT_REGISTRY) return;
+    const told = await this.#askDefault((calls) => calls.listingOf(this.#registry));
+    if ("code" in told) throw new TesError(told.code, { detail: told.detail });
+    if (told.ok === "absent") throw new TesError("registry_unknown", { detail: "Open the registry default first." });
+    if (told.ok === "delisted")
+      throw new TesError("genesis_exists", { detail: "It was delisted, and its log is kept." });
+  }
+
+  /** The genesis, written now or by an earlier try that ended before it was listed. */
+  #founding(keys: SigningKeys, request: GenesisRequest, write: Omit<Write, "commands">): Open {
+    const ledger = openLedger(this.#store, this.#registry, write.now);
+    const open = ledger.size === 0 ? this.#begin(ledger, keys, request, write) : this.#serve(ledger, keys);
+    const { visibility, recovery } = ledger.rows.registry()!;
+    if (visibility !== request.visibility || recovery.x !== request.recovery.x) throw new TesError("genesis_exists");
+    return open;
+  }
+
+  #isImporting(): boolean {
+    return this.#store.exists() && !this.#store.outdated() && this.#store.meta("import") !== undefined;
+  }
+
+  #isImportable(): boolean {
+    return !this.#store.exists() || this.#store.size() === 0 || this.#isImporting();
+  }
+
+  /** What happens where no registry is open: an import, and the restore of another authority's backup. */
+  async #transfer(ask: Ask): Promise<Answer> {
     const now = Date.now();
+    let keys: SigningKeys | undefined;
     let saying: Saying;
     try {
       checkHeaders(ask);
-      saying = await this.#route(open, ask, now);
+      const claims = await this.#deployer(ask, now);
+      await this.#needsDefault();
+      keys = await this.#gated(() => loadSigningKey(this.env, this.#store, this.#registry, undefined, true));
+      saying = ask.path.endsWith("/restore")
+        ? await this.#restore(ask, claims, keys, now)
+        : await this.#import(ask, keys, now);
     } catch (thrown) {
       saying = this.#refuse(thrown);
     }
-    const keys = await this.#getSigningKey(open.ledger.rows.registry()?.keys, false);
-    return await signResponse(ask, saying, keys, this.#registry, open.ledger.size, now, nonceOf(ask));
+    if (keys === undefined) return unsigned(saying);
+    return this.#sign(ask, saying, keys, this.#store.exists() ? this.#store.size() : 0, now);
+  }
+
+  async #import(ask: Ask, keys: SigningKeys, now: number): Promise<Saying> {
+    const { route } = findRoute(this.#registry, ask.method, "/import");
+    queryOf(ask.query, route.query);
+    if (!this.#isImportable()) throw new TesError("genesis_exists");
+    this.#importer ??= openImporter(this.#store, this.#registry);
+    const importer = this.#importer;
+    let done = false;
+    if (route.method === "POST") {
+      checkLines(ask);
+      done = importer.take(linesOf(ask.body), now);
+      if (done) {
+        await importer.finish(keys.record);
+        this.#importer = undefined;
+        this.#close();
+      }
+    }
+    const { received, size } = importer;
+    return sayJson({ registry: this.#registry, keys: keys.record, received, size, done });
+  }
+
+  async #restore(ask: Ask, claims: TokenClaims, keys: SigningKeys, now: number): Promise<Saying> {
+    queryOf(ask.query, []);
+    const open = this.#serve(openLedger(this.#store, this.#registry, now), keys);
+    const idempotency = idempotencyOf(ask, claims, ask.path);
+    const saying = await restore({
+      ...open,
+      store: this.#store,
+      params: {},
+      query: {},
+      claims,
+      json: bodyOf(ask),
+      now,
+      idempotency,
+    });
+    this.#close();
+    return saying;
+  }
+
+  async #signed(open: Open, ask: Ask): Promise<Answer> {
+    const now = Date.now();
+    const started = performance.now();
+    const seen = { route: "none" };
+    let saying: Saying;
+    try {
+      checkHeaders(ask);
+      if (this.#delisted) await this.#checkInsider(open, ask, now);
+      saying = await this.#route(open, ask, now, seen);
+    } catch (thrown) {
+      saying = this.#refuse(thrown);
+      if (this.#delisted && saying.status !== 409) return unsigned(sayProblem(new TesError("registry_unknown")));
+    }
+    const isPublic = open.ledger.rows.registry()!.visibility === "public" && !this.#delisted;
+    if (isPublic && (ask.method === "GET" || ask.method === "HEAD") && !seen.route.startsWith("token ")) {
+      saying = { ...saying, headers: { ...saying.headers, ...PUBLIC_READ_HEADERS } };
+    } else if (saying.shared === true) saying = { ...saying, shared: false };
+    const keys = await this.#getSigningKey(activeKeys(open.ledger), false);
+    const answer = await this.#sign(ask, saying, keys, open.ledger.size, now);
+    this.#metrics.answered(seen.route.replace("token ", ""), answer.status, (performance.now() - started) / 1000);
+    return answer;
+  }
+
+  /** A delisted registry shows itself to its own admins only, and takes nothing more. */
+  async #checkInsider(open: Open, ask: Ask, now: number): Promise<void> {
+    const claims = await this.#claimsOf(open, ask.headers.authorization, now);
+    if (claims === undefined || !allows(claims, "admin")) throw new TesError("registry_unknown");
+    if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
+  }
+
+  #sign(ask: Ask, saying: Saying, keys: SigningKeys, size: number, now: number): Promise<Answer> {
+    this.#metrics.signed("hmac-sha256", "answer");
+    this.#metrics.signed("ed25519", "answer");
+    return signResponse(ask, saying, keys, this.#registry, size, now, nonceOf(ask));
   }
 
   /** What was thrown as one of ours; what nobody foresaw goes to the Worker's log, never to the caller. */
@@ -259,55 +537,66 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> {
     const error = toTesError(thrown);
     if (error.code === "internal") {
       const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : String(error.cause);
-      console.error(JSON.stringify({ event: "internal", registry: this.#registry, detail: error.detail, cause }));
+      const meta = { cause, ...(error.detail === undefined ? {} : { detail: error.detail }) };
+      createEvents((line) => console.error(line))("object", "object.failed", { registry: this.#registry, meta });
     }
     return error;
   }
 
   #refuse(thrown: unknown): Saying {
     const error = this.#report(thrown);
-    const allow = error.facts?.allow;
-    return sayProblem(error, typeof allow === "string" ? { allow } : {});
+    const { allow, retryAfter } = error.facts ?? {};
+    return sayProblem(error, {
+      ...(typeof allow === "string" ? { allow } : {}),
+      ...(typeof retryAfter === "number" ? { "retry-after": String(retryAfter) } : {}),
+    });
   }
 
-  async #route(open: Open, ask: Ask, now: number): Promise<Saying> {
-    const { ledger, writer, keys } = open;
+  /** Who asks, if a token came. @throws TesError `token_revoked`, `rate_limited`, and what makes a token worthless */
+  async #claimsOf(
+    { tokens, ledger }: Pick<Open, "tokens" | "ledger">,
+    authorization: string | undefined,
+    now: number,
+  ): Promise<TokenClaims | undefined> {
+    const claims = await tokens.verify(authorization, now);
+    if (claims !== undefined && ledger.rows.revoked(claims.jti) !== undefined) throw new TesError("token_revoked");
+    return claims;
+  }
+
+  async #route(open: Open, ask: Ask, now: number, seen: { route: string }): Promise<Saying> {
+    const { ledger } = open;
     const base = `/v1/${this.#registry}`;
     const path = canonicalPath(ask.path);
     // The registry's own path has no trailing slash: one resource, one name.
     if (path !== base && (!path.startsWith(`${base}/`) || path === `${base}/`)) throw new TesError("route_unknown");
-    if (path === base && ask.method === "POST") return this.#genesisAgain(open, ask, now);
-    const { route, params } = findRoute(ask.method, path.slice(base.length) || "/");
+    const { route, params } = findRoute(this.#registry, ask.method, path.slice(base.length) || "/");
+    seen.route = route.access === "read" ? route.name : `token ${route.name}`;
+    if (route.name === "genesis") return this.#genesisAgain(open, ask, now);
     const query = queryOf(ask.query, route.query);
-    const claims = await open.tokens.verify(ask.headers.authorization, now);
+    const claims = await this.#claimsOf(open, ask.headers.authorization, now);
+    if (claims !== undefined) {
+      const wait = this.#quota.take(claims.jti, now);
+      if (wait > 0) throw new TesError("rate_limited", { facts: { retryAfter: wait } });
+    }
     if (route.access === "read" && ledger.rows.registry()!.visibility === "private") {
       if (claims === undefined) throw new TesError("token_missing");
       if (!allows(claims, "read")) throw new TesError("forbidden", { detail: "It needs the scope read." });
     }
+    const context = { ...open, store: this.#store, params, query, claims, now };
     if (route.method === "GET") {
-      return route.run({
-        ledger,
-        writer,
-        keys,
-        tickets: this.#tickets,
-        params,
-        query,
-        claims,
-        json: null,
-        now,
-        idempotency: undefined,
-      });
+      const saying = await route.run({ ...context, json: null, idempotency: undefined });
+      return route.cached ? { ...saying, shared: true } : saying;
     }
     if (claims === undefined) throw new TesError("token_missing");
-    const json = bodyOf(ask);
-    const idempotency = idempotencyOf(ask, claims, path);
-    const tickets = this.#tickets;
-    return route.run({ ledger, writer, keys, tickets, params, query, claims, json, now, idempotency });
+    if (route.name === "import") return route.run({ ...context, json: null, idempotency: undefined });
+    return route.run({ ...context, json: bodyOf(ask), idempotency: idempotencyOf(ask, claims, path) });
   }
 
   /** The request that made this registry, sent again, gets its receipt again; any other finds that there is one. */
   async #genesisAgain(open: Open, ask: Ask, now: number): Promise<Saying> {
-    const claims = await open.tokens.verify(ask.headers.authorization, now);
+    const { authorization } = ask.headers;
+    const own = authorization === undefined || audienceOf(authorization) === `tes:${this.#registry}`;
+    const claims = own ? await this.#claimsOf(open, authorization, now) : await this.#deployer(ask, now);
     const idempotency = claims && idempotencyOf(ask, claims, ask.path);
     if (idempotency !== undefined && open.ledger.earlier(idempotency) !== undefined) return sayGenesis(open);
     throw new TesError("genesis_exists");
@@ -320,57 +609,4 @@ const registryOf = (path: string): string => /^\/v1\/([^/]*)/.exec(canonicalPath
 async function sayGenesis({ ledger, writer }: Open): Promise<Saying> {
   const receipt = await writer.receipt(0);
   return sayJson({ genesis: ledger.rows.registry()!.genesis, receipt }, 201);
-}
-
-/**
- * What makes a retry of a write recognisable (docs/formats.md, Statement); undefined when it carries no key.
- *
- * @param path the canonical one, so that an alias is no second write
- * @throws TesError `idempotency_key_invalid`
- */
-function idempotencyOf(ask: Ask, claims: TokenClaims, path: string): Write["idempotency"] {
-  const key = ask.headers["idempotency-key"];
-  if (key === undefined) return undefined;
-  if (!IDEMPOTENCY_KEY.test(key)) throw new TesError("idempotency_key_invalid");
-  return {
-    key: sha256Hex(canonicalBytes([claims.jti, ask.method, path, key])),
-    request: sha256Hex(ask.body),
-  };
-}
-
-/** The nonce to sign under: an answer that refuses something else still carries it. */
-function nonceOf(ask: Ask): string | undefined {
-  const nonce = ask.headers["tes-nonce"];
-  return nonce !== undefined && NONCE.test(nonce) ? nonce : undefined;
-}
-
-/** @throws TesError what the Worker found wrong; `nonce_invalid` */
-function checkHeaders(ask: Ask): void {
-  if (ask.fault !== null) throw new TesError(ask.fault.code, { detail: ask.fault.detail });
-  if (ask.headers["tes-nonce"] !== undefined && nonceOf(ask) === undefined) throw new TesError("nonce_invalid");
-}
-
-/** The body of a write: its type, its digest if one came, then its JSON. */
-function bodyOf(ask: Ask): JsonValue {
-  if (!JSON_BODY.test(ask.headers["content-type"] ?? "")) throw new TesError("unsupported_media_type");
-  const digest = ask.headers["content-digest"];
-  if (digest !== undefined) {
-    try {
-      verifyContentDigest(digest, ask.body);
-    } catch (cause) {
-      throw new TesError("content_digest_mismatch", { cause });
-    }
-  }
-  return parseJson(ask.body);
-}
-
-/** @throws TesError `query_unknown` for a parameter that the route does not know, or one that comes twice */
-function queryOf(raw: string, known: readonly string[]): Record<string, string> {
-  const query: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(raw)) {
-    if (!known.includes(name) || Object.hasOwn(query, name))
-      throw new TesError("query_unknown", { field: name.slice(0, 64) });
-    query[name] = value;
-  }
-  return query;
 }

@@ -3,13 +3,17 @@
  * object signs.
  */
 
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { TesError } from "../core/errors.ts";
 import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
-import { type Answer, askOf, isUpgrade } from "./ask.ts";
+import type { Answer } from "./ask.ts";
 import { authorityOf, parseAuthorities } from "./authorities.ts";
+import { preflightHeaders } from "./cors.ts";
 import type { WorkerEnv } from "./env.ts";
-import { sayJson, sayProblem, unsigned } from "./sign-response.ts";
+import { createEvents } from "./events.ts";
+import { answerFor, fromMemory } from "./front.ts";
+import OPENAPI from "./generated/openapi.json";
+import { sayJson, sayProblem, TEXT_TYPE, unsigned } from "./sign-response.ts";
 
 export { VersionManagementDO } from "./version-management-do.ts";
 
@@ -17,22 +21,6 @@ const responseOf = (answer: Answer, method: string): Response =>
   new Response(method === "HEAD" ? null : answer.body, answer);
 
 const refuse = (error: TesError, method: string): Response => responseOf(unsigned(sayProblem(error)), method);
-
-/** Asks the object that answers for `registry`; what it cannot answer is an outage, and unsigned. */
-async function ask(request: Request, env: WorkerEnv, registry: string): Promise<Response> {
-  const url = new URL(request.url);
-  const stub = env.VERSION_DO.get(env.VERSION_DO.idFromName(registry));
-  try {
-    // A socket cannot cross a method call: the object answers this one over HTTP.
-    if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return await stub.fetch(request);
-    return responseOf(await stub.answer(await askOf(request, url, authorityOf(url)), registry), request.method);
-  } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : "";
-    console.error(JSON.stringify({ event: "object_failed", registry, message }));
-    const full = /SQLITE_FULL|SQLITE_IOERR|disk/i.test(message);
-    return refuse(new TesError(full ? "storage_full" : "internal"), request.method);
-  }
-}
 
 const app = new Hono<{ Bindings: WorkerEnv }>({ strict: true });
 
@@ -55,25 +43,44 @@ app.use(async (context, next) => {
   return next();
 });
 
+/** A preflight asks for nobody's answer, so that no object is asked. */
+app.options("*", (context) => {
+  const headers = preflightHeaders(context.req.header("access-control-request-method") ?? null);
+  return responseOf(unsigned({ status: 200, type: TEXT_TYPE, body: new Uint8Array(0), headers }), "OPTIONS");
+});
+
 app.get("/healthz", (context) => responseOf(unsigned(sayJson({ ok: true })), context.req.method));
+
+app.get("/openapi.json", (context) =>
+  responseOf(unsigned({ ...sayJson(OPENAPI), headers: { "access-control-allow-origin": "*" } }), context.req.method),
+);
+
+const ask = (context: Context<{ Bindings: WorkerEnv }>, registry: string): Promise<Response> =>
+  answerFor(context.req.raw, context.env, registry, (promise) => context.executionCtx.waitUntil(promise));
 
 app.all("/bump", (context) => {
   // The router decodes what it matches: `/%62ump` is another path, and a signature would speak of that one.
   if (new URL(context.req.url).pathname !== pathOf.bumpAlias()) return context.notFound();
-  return ask(context.req.raw, context.env, DEFAULT_REGISTRY);
+  return ask(context, DEFAULT_REGISTRY);
 });
 
 app.all("/v1/:registry/*", (context) => {
   const registry = /^\/v1\/([a-z0-9][a-z0-9-]{0,62})(?:\/|$)/.exec(new URL(context.req.url).pathname)?.[1];
   if (registry === undefined) return refuse(new TesError("registry_unknown"), context.req.method);
-  return ask(context.req.raw, context.env, registry);
+  return ask(context, registry);
 });
 
 app.notFound((context) => refuse(new TesError("route_unknown"), context.req.method));
 
 app.onError((thrown, context) => {
-  console.error(JSON.stringify({ event: "worker_failed", message: thrown.message }));
+  createEvents((line) => console.error(line))("object", "worker.failed", {
+    registry: "",
+    meta: { cause: thrown.message },
+  });
   return refuse(new TesError("internal"), context.req.method);
 });
 
-export default app;
+export default {
+  fetch: (request: Request, env: WorkerEnv, context: ExecutionContext): Response | Promise<Response> =>
+    fromMemory(request, env) ?? app.fetch(request, env, context),
+};

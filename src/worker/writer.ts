@@ -11,6 +11,7 @@ import { MAX_BATCH_COMMANDS } from "../core/limits.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import type { Statement } from "../protocol/statements.ts";
 import type { Ledger, Write } from "./ledger.ts";
+import type { Metrics } from "./metrics.ts";
 import type { SigningKeys } from "./signing-key.ts";
 
 interface Waiting {
@@ -30,10 +31,10 @@ export interface Writer {
 export function createWriter(
   ledger: Ledger,
   keys: SigningKeys,
-  origin: () => string,
   sync: () => Promise<void>,
-  /** Told in the same turn what was written: by whom, and how long ago the write came in. */
-  onWritten: (statements: readonly Statement[], milliseconds: number) => void = () => undefined,
+  metrics: Pick<Metrics, "signed" | "wrote">,
+  /** Told in the same turn what was written, and how many milliseconds after the write came in. */
+  onWritten: (statements: readonly Statement[], duration: number) => void = () => undefined,
 ): Writer {
   const queue: Waiting[] = [];
   let draining = false;
@@ -43,7 +44,9 @@ export function createWriter(
   const checkpoint = (): Promise<string> => {
     const { size } = ledger;
     if (signed?.size !== size) {
-      signed = { size, note: signCheckpoint({ origin: origin(), size, root: ledger.root() }, keys.log) };
+      const { origin } = ledger.rows.registry()!;
+      signed = { size, note: signCheckpoint({ origin, size, root: ledger.root() }, keys.log) };
+      metrics.signed("ed25519", "checkpoint");
     }
     return signed.note;
   };
@@ -66,6 +69,7 @@ export function createWriter(
       try {
         const earlier = write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined;
         const statements = earlier ?? ledger.append(write);
+        if (earlier === undefined) for (const { type } of statements) metrics.wrote(type);
         if (earlier === undefined && statements.length > 0) onWritten(statements, Date.now() - write.now);
         written.push({ waiting, statements });
       } catch (thrown) {

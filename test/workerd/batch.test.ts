@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { MAX_BATCH_COMMANDS } from "../../src/core/limits.ts";
 import { EMPTY_ROOT } from "../../src/core/merkle.ts";
 import type { Ledger, Write } from "../../src/worker/ledger.ts";
+import { createMetrics } from "../../src/worker/metrics.ts";
 import type { SigningKeys } from "../../src/worker/signing-key.ts";
 import { createWriter } from "../../src/worker/writer.ts";
 
@@ -18,12 +19,7 @@ async function turnsFor(writes: number): Promise<number[]> {
       return [];
     },
   } as unknown as Ledger;
-  const writer = createWriter(
-    ledger,
-    {} as SigningKeys,
-    () => "tes.test/x",
-    async () => void turns.push(0),
-  );
+  const writer = createWriter(ledger, {} as SigningKeys, async () => void turns.push(0), createMetrics());
   await Promise.all(Array.from({ length: writes }, () => writer.submit({} as Write)));
   return turns;
 }

@@ -254,7 +254,7 @@ describe("paths", () => {
     "/v1/acme/entities/a b",
     "/v1\\acme",
   ])("%s stands for itself, and for nothing else", async (path) => {
-    const request = new Proxy(new Request(`${ORIGIN}/v1/acme`), {
+    const request = new Proxy(new Request<unknown, IncomingRequestCfProperties>(`${ORIGIN}/v1/acme`), {
       get: (target, name) => (name === "url" ? `${ORIGIN}${path}` : Reflect.get(target, name, target)),
     });
     const response = await worker.fetch(request, env, createExecutionContext());

@@ -6,6 +6,7 @@ import { toBase64Url } from "../../src/core/bytes.ts";
 import {
   ACK_WAIT_MS,
   FIRST_FRAME_MS,
+  MAX_EVENT_BYTES,
   MAX_FRAME_BYTES,
   MAX_JSON_DEPTH,
   MAX_SOCKETS,
@@ -349,6 +350,32 @@ describe("tickets", () => {
   });
 });
 
+test("a client's close is answered, with its own code", async () => {
+  const socket = await enterAnonymous(OPEN);
+  socket.ws.close(4001, "done");
+  expect((await socket.closed).code).toBe(4001);
+});
+
+test("a token that is revoked takes its sessions along, those of its tickets too, and no other", async () => {
+  const token = await mint(CLOSED, ["watch"]);
+  const jti = JSON.parse(atob(token.split(".")[1]!)).jti as string;
+  const origin = "https://page.test";
+  const { ticket } = jsonOf(await post(`/v1/${CLOSED}/tickets`, { origin }, { token, key: null }));
+  const [proved, other] = [await enter(CLOSED, token), await enter(CLOSED, hidden)];
+  const page = await connect(CLOSED, { headers: { origin } });
+  page.send({ type: "ticket", ticket });
+  await page.next();
+  await evictDurableObject(stubOf(CLOSED));
+  expect((await post(`/v1/${CLOSED}/tokens/${jti}/revoke`, {}, { token: hidden })).status).toBe(200);
+  expect(await ending(proved)).toBe("1008 token_revoked");
+  expect(await ending(page)).toBe("1008 token_revoked");
+  const late = await connect(CLOSED);
+  late.send((await proofFor(token, late.challenge)).frame);
+  expect(await ending(late)).toBe("1008 token_revoked");
+  other.send({ type: "ping" });
+  expect(await other.next()).toEqual({ type: "pong" });
+});
+
 describe("hostile frames end their own session only", () => {
   test.each<[string, (socket: Socket) => void, string]>([
     [
@@ -470,7 +497,9 @@ test("a reader that never acknowledges gets one window and is closed after 30 se
     most = Math.max(most, JSON.stringify(event).length);
     reader.send({ type: "ack", index: next - 1 });
   }
-  expect(most).toBeLessThanOrEqual(98_304);
+  expect(most).toBeLessThanOrEqual(MAX_EVENT_BYTES);
+  // Not one statement each: as many as fit.
+  expect(most).toBeGreaterThan(MAX_EVENT_BYTES / 3);
 
   const stuck = await enterAnonymous(registry);
   stuck.send(subscribe(0));

@@ -2,9 +2,9 @@
 
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import type { BumpResult } from "../../client/client.ts";
-import { TesError } from "../../core/errors.ts";
+import { TesError, toTesError } from "../../core/errors.ts";
 import { SCOPES, type Scope } from "../../core/semver.ts";
 import type { EntityView } from "../../protocol/answers.ts";
 import { EVERY_ENTITY } from "../../protocol/ids.ts";
@@ -15,7 +15,9 @@ import { reasonOf } from "../local/data.ts";
 import { type CommandIo, paint, printJson, printNote, table } from "../output.ts";
 import { type Reached, type ReachOptions, reach, withReach } from "../reach.ts";
 
-interface BumpFlags extends ReachOptions {
+import { type GitFlags, type GitStep, prepareGit, scopeFromCommits } from "./bump-git.ts";
+
+interface BumpFlags extends ReachOptions, GitFlags {
   readonly preid?: string;
   readonly expected?: string;
   readonly dryRun?: true;
@@ -43,6 +45,16 @@ export function bumpCommand(io: CommandIo): Command {
     .option("--no-files", "leave files alone")
     .option("--finish <seq>", "write the files of a bump that is already in the log", parseSeq)
     .option("--idempotency-key <key>", "the key of an earlier try, to get its outcome instead of another version")
+    .option("--from-commits", "take the scope from the conventional commits since the entity's last tag")
+    .addOption(
+      new Option("--zero-major <scope>", "with --from-commits: what a breaking change does to 0.x").choices([
+        "major",
+        "minor",
+      ]),
+    )
+    .option("--commit", "commit the files that were written, and nothing else")
+    .option("--tag", "and tag the commit; implies --commit")
+    .option("--tag-form <form>", "form of the tag, for example {name}@{version} (default: as the last one)")
     .option("--receipt <file>", "keep the receipt: it proves the bump to anyone, offline")
     .addHelpText("after", "\nExample:\n  $ tes bump component:dashboard minor --receipt bump.json")
     .action(async (entity: string | undefined, scope: Scope | undefined, flags: BumpFlags) => {
@@ -51,11 +63,31 @@ export function bumpCommand(io: CommandIo): Command {
         await finish(io, reached, flags.finish, flags);
         return;
       }
-      if (entity === undefined || scope === undefined) {
-        throw new TesError("usage", { detail: "Name an entity and a scope: tes bump global:main minor." });
+      if (entity === undefined || (scope === undefined) !== (flags.fromCommits === true)) {
+        throw new TesError("usage", {
+          detail:
+            "Name an entity and a scope, or let the commits say it: tes bump global:main minor, or --from-commits.",
+        });
       }
-      await bump(io, reached, { entity, scope, ...preidOf(flags), ...expectedOf(flags) }, flags);
+      const chosen = scope ?? (await scopeOfCommits(io, reached, entity, flags));
+      if (chosen !== null)
+        await bump(io, reached, { entity, scope: chosen, ...preidOf(flags), ...expectedOf(flags) }, flags);
     });
+}
+
+/** Null, with the reason told, when no commit asks for a version. */
+async function scopeOfCommits(
+  io: CommandIo,
+  reached: Reached,
+  entity: string,
+  flags: BumpFlags,
+): Promise<Scope | null> {
+  const { scope, why, counted } = await scopeFromCommits(io, reached, entity, await viewsOf(reached), flags);
+  if (scope === null && io.json)
+    printJson(io, { entity, scope: null, dryRun: flags.dryRun === true, changes: [], why });
+  else if (scope === null) io.stdout(`nothing to bump: ${why}\n`);
+  else printNote(io, `${scope}: ${why} (${counted.length} count)`);
+  return scope;
 }
 
 async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: BumpFlags): Promise<void> {
@@ -65,6 +97,8 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   const draft = await planFiles(reached, plan.changes, views, flags.files);
   if (!io.json) io.stdout(renderPlan(io, plan.changes, draft));
   for (const text of [...draft.warnings, ...draft.notes]) printNote(io, text);
+  const git = await prepareGit(io, reached, plan.changes, draft.edits, views, flags);
+  if (git !== null) printNote(io, `then ${git.says}`);
   if (flags.dryRun === true) {
     if (io.json) printJson(io, { ...plan, files: draft.edits.map(({ path }) => path) });
     return;
@@ -81,7 +115,16 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   const same = JSON.stringify(result.changes) === JSON.stringify(plan.changes);
   const files = same ? draft : await planFiles(reached, result.changes, views, flags.files);
   const written = await applyEdits(files.edits, { finish: finishCommand(seq, flags) });
-  report(io, result, seq, receipt.checkpoint.size, written, same);
+  const made =
+    git === null ? null : await git.run(result.changes, files.edits).catch((thrown) => unfinished(thrown, seq, flags));
+  report(io, result, seq, receipt.checkpoint.size, written, same, made);
+}
+
+/** The version is taken and the files are written: what failed after that can be made up for. */
+function unfinished(thrown: unknown, seq: number, flags: BumpFlags): never {
+  const error = toTesError(thrown);
+  const detail = `${error.detail ?? ""} The version is taken and its files are written. Finish with: ${finishCommand(seq, flags)}`;
+  throw new TesError(error.code, { detail: detail.trim(), cause: error });
 }
 
 /** The request to send; null when a person said no. With a plan that was agreed to, nothing else may come of it. */
@@ -105,11 +148,26 @@ async function finish(io: CommandIo, reached: Reached, seq: number, flags: BumpF
   if (statement.type !== "version.bumped") {
     throw new TesError("usage", { detail: `Statement ${seq} is no bump, but ${statement.type}.` });
   }
-  const plan = await planFiles(reached, statement.changes, await viewsOf(reached), true);
+  const views = await viewsOf(reached);
+  const plan = await planFiles(reached, statement.changes, views, true);
   if (!io.json) io.stdout(renderPlan(io, statement.changes, plan));
   const written = flags.dryRun === true ? [] : await applyEdits(plan.edits, { finish: finishCommand(seq, flags) });
-  if (io.json) printJson(io, { seq, changes: statement.changes, files: written });
-  else io.stdout(`${written.length} files written\n`);
+  const made = flags.dryRun === true ? null : await finishGit(io, reached, statement.changes, plan, views, flags);
+  if (io.json) printJson(io, { seq, changes: statement.changes, files: written, ...made });
+  else io.stdout(`${filesWritten(written)}${gitSays(made)}\n`);
+}
+
+/** The files are as they should be by now, so that they count as changed: only the branch and the tag are looked at. */
+async function finishGit(
+  io: CommandIo,
+  reached: Reached,
+  changes: readonly Change[],
+  plan: FilePlan,
+  views: ReadonlyMap<string, EntityView>,
+  flags: BumpFlags,
+): Promise<Made | null> {
+  const git = await prepareGit(io, reached, changes, [], views, flags);
+  return git === null ? null : git.run(changes, plan.edits);
 }
 
 async function viewsOf({ client }: Reached): Promise<ReadonlyMap<string, EntityView>> {
@@ -144,6 +202,8 @@ function renderPlan(io: CommandIo, changes: readonly Change[], plan: FilePlan): 
   );
 }
 
+type Made = Awaited<ReturnType<GitStep["run"]>>;
+
 function report(
   io: CommandIo,
   result: BumpResult,
@@ -151,18 +211,29 @@ function report(
   size: number,
   written: readonly string[],
   asPlanned: boolean,
+  made: Made | null,
 ): void {
   const { entity, scope, changes, idempotencyKey } = result;
   if (io.json) {
-    printJson(io, { entity, scope, dryRun: false, changes, seq, size, files: written, idempotencyKey });
+    printJson(io, { entity, scope, dryRun: false, changes, seq, size, files: written, idempotencyKey, ...made });
     return;
   }
   if (!asPlanned) {
     printNote(io, "somebody else bumped in between, so these are the versions that were taken:");
     io.stdout(renderPlan(io, changes, NO_FILES));
   }
-  const files = written.length === 1 ? "1 file written" : `${written.length} files written`;
-  io.stdout(`${paint(io).green("proved")} statement ${seq} under a checkpoint of size ${size}, ${files}\n`);
+  const proved = `${paint(io).green("proved")} statement ${seq} under a checkpoint of size ${size}`;
+  io.stdout(`${proved}, ${filesWritten(written)}${gitSays(made)}\n`);
+}
+
+function filesWritten(written: readonly string[]): string {
+  return written.length === 1 ? "1 file written" : `${written.length} files written`;
+}
+
+function gitSays(made: Made | null): string {
+  if (made === null) return "";
+  const commit = made.commit === null ? ", nothing to commit" : `, commit ${made.commit.slice(0, 12)}`;
+  return `${commit}${made.tag === null ? "" : `, tag ${made.tag}`}`;
 }
 
 async function keepReceipt(path: string, receipt: unknown): Promise<void> {
@@ -180,9 +251,11 @@ function finishCommand(seq: number, flags: BumpFlags): string {
     ["--registry", flags.registry],
     ["--data", flags.data === ".tes" ? undefined : flags.data],
     ["--file", flags.file],
+    ["--tag-form", flags.tagForm],
   ];
   const given = options.flatMap(([name, value]) => (value === undefined ? [] : [` ${name} ${quoted(value)}`]));
-  return `tes bump --finish ${seq}${given.join("")}`;
+  const git = `${flags.commit === true ? " --commit" : ""}${flags.tag === true ? " --tag" : ""}`;
+  return `tes bump --finish ${seq}${given.join("")}${git}`;
 }
 
 function quoted(text: string): string {

@@ -6,6 +6,7 @@ import { TES_VERSION } from "../../protocol/version.ts";
 import { countSeverities, type Finding } from "../config/finding.ts";
 import { type AuditedFile, auditFile, findConfig } from "../config/load.ts";
 import { RULES } from "../config/rules.ts";
+import { maskPatterns } from "../config/secret-text.ts";
 import { closest } from "../config/spelling.ts";
 import { type CommandIo, paint, printJson, reportFinding } from "../output.ts";
 
@@ -43,7 +44,7 @@ function auditCommand(io: CommandIo): Command {
         const { toSarif } = await import("../config/sarif.ts");
         printJson(io, toSarif(findings, TES_VERSION));
       } else if (format === "json") {
-        const seen = kept.map(({ file }) => ({ file: file.path, environments: file.environments }));
+        const seen = kept.map(({ file }) => ({ file: file.path, environments: file.environments.map(maskPatterns) }));
         printJson(io, { files: seen, counts: countSeverities(findings), findings });
       } else await printAudit(io, kept);
     });

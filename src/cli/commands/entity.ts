@@ -24,7 +24,10 @@ export function entityCommand(io: CommandIo): Command {
   withReach(command.command("list"))
     .description("All entities as a tree, with their versions.")
     .addHelpText("after", "\nExample:\n  $ tes entity list")
-    .action(async (flags: ReachOptions) => list(io, await reach(io, flags)));
+    .action(async (flags: ReachOptions) => {
+      const { client, registry } = await reach(io, flags);
+      listEntities(io, registry, await client.entities());
+    });
   withReach(command.command("show <id>"))
     .description("One entity.")
     .addHelpText("after", "\nExample:\n  $ tes entity show global:main --json")
@@ -53,6 +56,16 @@ export function entityCommand(io: CommandIo): Command {
     .action(async (flags: DeclareFlags) => {
       const { file } = await needCheckout(io.cwd, flags.file);
       await declare(io, await reach(io, flags), file.entities.map(declarationOf), flags.dryRun === true);
+    });
+  withReach(command.command("retire <id>"))
+    .description("Retire an entity: it keeps its last version and takes no other. What follows it goes first.")
+    .option("--reason <text>", "why; kept beside the log and erasable")
+    .addHelpText("after", "\nExample:\n  $ tes entity retire component:old --reason 'merged into app'")
+    .action(async (id: string, flags: ReachOptions & { readonly reason?: string }) => {
+      const { client } = await reach(io, flags);
+      const { receipt } = await client.retire(id, { reason: flags.reason });
+      if (io.json) printJson(io, { entity: id, seq: receipt?.statement.seq ?? null });
+      else io.stdout(receipt === null ? `${id} was retired already\n` : `${id} is retired\n`);
     });
   return command;
 }
@@ -101,8 +114,8 @@ async function declare(
   }
 }
 
-async function list(io: CommandIo, { client, registry }: Reached): Promise<void> {
-  const entities = await client.entities();
+/** The entities as a tree. */
+export function listEntities(io: CommandIo, registry: string, entities: readonly EntityView[]): void {
   if (io.json) printJson(io, { registry, entities });
   else if (entities.length === 0) io.stdout("No entities yet. Declare one: tes entity declare global:main\n");
   else {

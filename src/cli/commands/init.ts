@@ -9,7 +9,9 @@ import { generateMasterKey, importEd25519Seed, parseMasterKey } from "../../core
 import { declarationOf, REGISTRY_FILE_NAME, type RegistryFile } from "../../protocol/registry-file.ts";
 import { findCheckout } from "../checkout.ts";
 import { prepareAdminToken, prepareKeys } from "../founding.ts";
+import { openCheckout } from "../git.ts";
 import { createKeyFile, readKeyFile, readRecoveryPublic, reasonOf } from "../local/data.ts";
+import { proposeFromGit } from "../manifests.ts";
 import { type CommandIo, paint, printJson, printNote, table } from "../output.ts";
 import { proposeRegistryFile } from "../proposal.ts";
 import { locate, type ReachOptions, reach, withReach } from "../reach.ts";
@@ -22,6 +24,7 @@ interface InitFlags extends ReachOptions {
   readonly recoveryKey?: string;
   readonly private?: true;
   readonly declare: boolean;
+  readonly fromGit?: true;
 }
 
 /** A genesis token is used at once. */
@@ -36,6 +39,7 @@ export function initCommand(io: CommandIo): Command {
     .option("--key-file <file>", "file with the signing key (default: signing.key in --data, made if missing)")
     .option("--recovery-key <file>", "with --url: new file for the recovery key, mode 0600")
     .option("--private", "only holders of a token may read; fixed for ever")
+    .option("--from-git", `propose ${REGISTRY_FILE_NAME} from the manifests and tags of this git checkout`)
     .option("--no-declare", "do not declare the entities of the registry file")
     .addHelpText(
       "after",
@@ -64,7 +68,7 @@ async function initLocal(io: CommandIo, flags: InitFlags, registry: string): Pro
       await openRegistry(io, flags, reached.url, registry, key, (await readRecoveryPublic(paths))!);
     }
     const { genesis } = await reached.client.trust();
-    const file = await ensureRegistryFile(io, registry, flags.file);
+    const file = await ensureRegistryFile(io, registry, flags);
     const { written, unchanged } =
       flags.declare && token !== null ? await declareAll(reached.client, file.entities.map(declarationOf)) : nothing;
     const rows = [
@@ -139,17 +143,23 @@ async function openRegistry(
   return (await client.trust()).genesis;
 }
 
-async function ensureRegistryFile(io: CommandIo, registry: string, named: string | undefined): Promise<RegistryFile> {
-  const found = await findCheckout(io.cwd, named);
-  if (found !== null) return found.file;
-  const { file, reasons } = await proposeRegistryFile(io.cwd, registry);
-  const path = join(io.cwd, REGISTRY_FILE_NAME);
+async function ensureRegistryFile(io: CommandIo, registry: string, flags: InitFlags): Promise<RegistryFile> {
+  const found = await findCheckout(io.cwd, flags.file);
+  if (found !== null) {
+    if (flags.fromGit === true) printNote(io, `${found.path} is there already, and is used as it is`);
+    return found.file;
+  }
+  const git = flags.fromGit === true ? await openCheckout(io.cwd, io.env) : null;
+  const { file, lines } =
+    git === null ? await proposeRegistryFile(io.cwd, registry) : await proposeFromGit(git, registry);
+  const path = join(git?.dir ?? io.cwd, REGISTRY_FILE_NAME);
   try {
     await writeFile(path, `${JSON.stringify(file, null, 2)}\n`, { flag: "wx" });
   } catch (cause) {
     throw new TesError("file_unwritable", { detail: `${path}: ${reasonOf(cause)}`, cause });
   }
-  printNote(io, `wrote ${path}: ${reasons.join("; ")}`);
+  printNote(io, `wrote ${path}`);
+  for (const line of lines) printNote(io, line);
   return file;
 }
 

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
+import { fromBase64Url } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
 import { deriveHmacKey, parseMasterKey } from "../../core/keys.ts";
 import { parseRegistryName } from "../../protocol/ids.ts";
@@ -11,7 +12,7 @@ import { isScope, parseTokenClaims, tokenAudience } from "../../protocol/tokens.
 import { parseLifetime } from "../duration.ts";
 import { dataPaths, readKeyFile } from "../local/data.ts";
 import { type CommandIo, printJson, reportFinding, table } from "../output.ts";
-import { DEFAULT_DATA } from "../reach.ts";
+import { DEFAULT_DATA, type ReachOptions, reach, withReach } from "../reach.ts";
 import { createTokenFile, mintToken, readTokenFile } from "../tokens.ts";
 
 interface MintFlags {
@@ -26,7 +27,7 @@ interface MintFlags {
 }
 
 export function tokenCommand(io: CommandIo): Command {
-  const command = new Command("token").description("Mint and inspect tokens, offline.");
+  const command = new Command("token").description("Mint and inspect tokens, offline; revoke them.");
   command
     .command("mint")
     .description("Make a token with the signing key. The authority is not asked, and keeps no list of tokens.")
@@ -46,7 +47,21 @@ export function tokenCommand(io: CommandIo): Command {
     .option("--key-file <file>", "file with the signing key")
     .addHelpText("after", "\nExample:\n  $ tes token inspect ci.token --key-file .tes/signing.key")
     .action((file: string, { keyFile }: { keyFile?: string }) => inspect(io, file, keyFile));
+  withReach(command.command("revoke <token>"))
+    .description("Make a token worth nothing from the next request on. Takes its id, or a file that holds it.")
+    .addHelpText("after", "\nExample:\n  $ tes token revoke ci.token")
+    .action((token: string, flags: ReachOptions) => revoke(io, token, flags));
   return command;
+}
+
+async function revoke(io: CommandIo, named: string, flags: ReachOptions): Promise<void> {
+  const isId = fromBase64Url(named)?.length === 16;
+  const claims = isId ? null : parseTokenClaims(decoded((await readTokenFile(resolve(io.cwd, named))).reveal()));
+  const { client } = await reach(io, flags);
+  const id = claims?.jti ?? named;
+  const { receipt } = await client.revoke(id, claims === null ? {} : { exp: claims.exp });
+  if (io.json) printJson(io, { token: id, seq: receipt?.statement.seq ?? null });
+  else io.stdout(receipt === null ? `${id} was revoked already\n` : `${id} is revoked\n`);
 }
 
 async function mint(io: CommandIo, flags: MintFlags): Promise<void> {

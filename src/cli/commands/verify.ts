@@ -103,7 +103,7 @@ function report(io: CommandIo, { statement, checkpoint }: VerifiedReceipt, trust
   say(io, [
     ["statement", describe(statement)],
     ["inclusion", `leaf ${statement.seq} of a log of size ${checkpoint.size}`],
-    ["checkpoint", `signed by the log key ${trust.logKey.kid} of ${trust.origin}`],
+    ["checkpoint", `signed by a log key in the chain of ${trust.origin}`],
   ]);
 }
 

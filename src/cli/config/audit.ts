@@ -58,7 +58,7 @@ export function auditConfig(input: AuditInput): Finding[] {
       ...from,
       ...(place.end > place.start ? { endLine: to.line, endColumn: to.column } : {}),
       ...(cloudflare === undefined ? {} : { cloudflare }),
-      ...(typeof extra.env === "string" ? { env: extra.env } : {}),
+      ...(typeof extra.env === "string" ? { env: maskPatterns(extra.env) } : {}),
     };
     found.set(key, { start: place.start, finding });
   };

@@ -2,7 +2,7 @@
 
 import { durableExports, inherited, isLiveExport, migrationItems, nestedMigrations, type Worker } from "./model.ts";
 import { type Replay, replayMigrations } from "./replay.ts";
-import { type ConfigNode, type Entry, entryOf, equalNodes } from "./tree.ts";
+import { type ConfigNode, type Entry, entryOf, valueKey } from "./tree.ts";
 
 /** The migrations of one Worker, by where they stand. */
 export interface Migrations {
@@ -29,9 +29,11 @@ export function migrationsOf(worker: Worker): Migrations {
 
 /** The migrations of `items` that are not in `others`; one that is written twice counts once. */
 export function notIn(items: readonly ConfigNode[], others: readonly ConfigNode[]): ConfigNode[] {
-  const out: ConfigNode[] = [];
-  for (const item of items) if (![...others, ...out].some((other) => equalNodes(item, other))) out.push(item);
-  return out;
+  const seen = new Set(others.map(valueKey));
+  return items.filter((item) => {
+    const key = valueKey(item);
+    return !seen.has(key) && seen.add(key) !== undefined;
+  });
 }
 
 function topNested(worker: Worker): ConfigNode[] {

@@ -117,5 +117,5 @@ export function plural(count: number, word: string): string {
 function shownScope(environments: readonly string[]): string {
   if (environments.length === 0) return "no environments";
   if (environments.length > 4) return `top level and ${environments.length} environments`;
-  return `top level, ${environments.map((env) => printable(`env.${env}`)).join(", ")}`;
+  return `top level, ${environments.map((env) => printable(`env.${maskPatterns(env)}`)).join(", ")}`;
 }

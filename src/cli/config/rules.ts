@@ -21,6 +21,17 @@ const NOT_CONFIGURED = {
   text: "Cannot create binding for class 'X' because it is not currently configured to implement Durable Objects.",
 } as const;
 
+/** Where each group of rules begins in the table below, for the documentation. */
+export const GROUPS = {
+  parse: "The file",
+  "migrations-nested": "Migrations",
+  "exports-and-migrations": "Declarative exports",
+  "binding-duplicate": "Bindings",
+  "env-not-inherited": "Environments",
+  "secret-in-vars": "Secrets",
+  "pages-project": "Good to know",
+} as const;
+
 export const RULES = {
   // The file.
   parse: {
@@ -115,7 +126,7 @@ export const RULES = {
     severity: "error",
     title: "A migration has no tag.",
     why: "wrangler stops before it deploys.",
-    cloudflare: { text: 'Expected "migrations[…].tag" to be of type string' },
+    cloudflare: { text: '"migrations[…].tag" is a required field.' },
     remedy: 'Give it a tag that no other has, for example tag = "v2".',
   },
   "migration-tag-duplicate": {

@@ -11,27 +11,27 @@ const LEVELS: Readonly<Record<Severity, "error" | "warning" | "note">> = {
 };
 
 /**
- * One SARIF log with one run.
+ * One SARIF log with one run. The test holds its type against the published one.
  *
  * @param version of TES
  */
-export function toSarif(findings: readonly Finding[], version: string): object {
+export function toSarif(findings: readonly Finding[], version: string) {
   const ids = Object.keys(RULES) as RuleId[];
   return {
     $schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-    version: "2.1.0",
+    version: "2.1.0" as const,
     runs: [
       {
         tool: { driver: { name: "tes config audit", semanticVersion: version, rules: ids.map(toRule) } },
         // Section 3.14.17: columns count what JavaScript counts.
-        columnKind: "utf16CodeUnits",
+        columnKind: "utf16CodeUnits" as const,
         results: findings.map((finding) => toResult(finding, ids.indexOf(finding.rule as RuleId))),
       },
     ],
   };
 }
 
-function toRule(id: RuleId): object {
+function toRule(id: RuleId) {
   const { severity, title, why, remedy } = ruleOf(id);
   return {
     id,
@@ -42,7 +42,7 @@ function toRule(id: RuleId): object {
   };
 }
 
-function toResult(finding: Finding, ruleIndex: number): object {
+function toResult(finding: Finding, ruleIndex: number) {
   const { rule, severity, message, remedy, cloudflare, line, column, endLine, endColumn } = finding;
   const answer =
     cloudflare === undefined

@@ -62,6 +62,15 @@ export function stringItems(node: ConfigNode | undefined): { readonly text: stri
   return out;
 }
 
+/** A text that two nodes share exactly when equalNodes holds: for sets of values. */
+export function valueKey(node: ConfigNode): string {
+  if (node.kind === "array") return `[${node.items.map(valueKey).join()}]`;
+  if (node.kind !== "object")
+    return `${node.kind} ${Object.is(node.value, -0) ? "-0" : JSON.stringify(String(node.value))}`;
+  const entries = [...node.entries].map(([key, { node: inner }]) => `${JSON.stringify(key)}:${valueKey(inner)}`);
+  return `{${entries.sort().join()}}`;
+}
+
 /** Whether two nodes hold the same value, wherever they stand. The order of keys does not count. */
 export function equalNodes(a: ConfigNode, b: ConfigNode): boolean {
   if (a.kind === "object") {

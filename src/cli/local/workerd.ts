@@ -47,7 +47,7 @@ export interface Authority {
 const CONFIG_FILE = "config.capnp";
 const CONFIG_MODE = 0o600;
 const SECRET_NAMES = ["VERSION_SIGNING_KEY", "VERSION_SIGNING_KEY_V2"] as const;
-const TEXT_NAMES = ["TES_ORIGIN", "TES_KEY_FALLBACK"] as const;
+const TEXT_NAMES = ["TES_ORIGIN", "TES_KEY_FALLBACK", "TES_ADDRESS_RATE", "TES_READ_CACHE"] as const;
 /** workerd says on this descriptor, in JSON, that it listens. */
 const CONTROL_FD = 3;
 /** What is kept of workerd's words, to say why it would not start. */
@@ -106,6 +106,8 @@ async function writeConfig(path: string, paths: DataPaths, port: number, env: Au
   const texts: Record<string, string> = {
     TES_AUTHORITIES: loopbackAuthorities(port).join(","),
     TES_GENESIS: env.TES_GENESIS ?? "auto",
+    // Whoever holds the machine may use it as hard as it goes.
+    TES_TOKEN_RATE: env.TES_TOKEN_RATE ?? "off",
     ...(recovery === null ? {} : { TES_RECOVERY_KEY: recovery }),
   };
   for (const name of TEXT_NAMES) if (env[name] !== undefined) texts[name] = env[name];

@@ -306,5 +306,9 @@ describe("memoryPins", () => {
     expect(advances(pin(3), pin(4))).toBe(true);
     expect(advances(pin(3), pin(2))).toBe(false);
     expect(advances(pin(3), pin(2, "other"))).toBe(true);
+    // A restore leads to the next epoch, and nothing leads back.
+    expect(advances(pin(3), { ...pin(2), epoch: 2 })).toBe(true);
+    expect(advances({ ...pin(2), epoch: 2 }, pin(3))).toBe(false);
+    expect(advances({ ...pin(3), epoch: 2 }, { ...pin(2), epoch: 2 })).toBe(false);
   });
 });

@@ -409,6 +409,12 @@ describe("reads", () => {
     await expect(made.client.receipt(1)).rejects.toMatchObject({ code: "proof_invalid" });
   });
 
+  test("a checkpoint that is refused is refused by the authority's own code", async () => {
+    const made = clientOf(registry);
+    made.on("/v1/default/log/checkpoint", (request) => registry.answer(request, problem("forbidden")));
+    await expect(made.client.checkpoint()).rejects.toMatchObject({ code: "forbidden" });
+  });
+
   test("a checkpoint in JSON is not the note that was asked for", async () => {
     const made = clientOf(registry);
     made.on("/v1/default/log/checkpoint", (request) => registry.answer(request, { body: {} }));

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import {
   type Connection,
   memoryPins,
@@ -7,7 +7,7 @@ import {
   type WatchOptions,
 } from "../../../src/client/index.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
-import { FIRST_RETRY_DELAY_MS, MAX_RECONNECT_DELAY_MS } from "../../../src/core/limits.ts";
+import { CLIENT_PING_MS, FIRST_RETRY_DELAY_MS, MAX_RECONNECT_DELAY_MS } from "../../../src/core/limits.ts";
 import { bumpOf, makeRegistry, type TestRegistry } from "./registry.ts";
 import { clientOf, type TestClient } from "./setup.ts";
 import { type Behaviour, TOKEN, type WatchAuthority, watchAuthority } from "./watch-authority.ts";
@@ -129,6 +129,17 @@ describe("watching", () => {
     await line.event(7);
     await more;
     expect(line.received.slice(2)).toEqual([{ type: "ack", index: big.seq + 1 }]);
+  });
+
+  test("pings every half minute, so that no proxy drops what is idle", async () => {
+    const set = vi.spyOn(globalThis, "setInterval");
+    const watching = watch({ since: 4 });
+    const taken = take(watching, 1);
+    await (await authority.subscription()).line.event(4);
+    await taken;
+    expect(set.mock.calls.map(([, ms]) => ms)).toEqual([CLIENT_PING_MS]);
+    set.mockRestore();
+    await watching.return();
   });
 
   test("ends when it is told to, while it waits too", async () => {

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { Console } from "node:console";
+import { Session } from "node:inspector/promises";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { format, inspect } from "node:util";
@@ -73,6 +74,25 @@ test("Bun, which runs the command line, shows nothing of it either", () => {
   const shown = execFileSync(join(root, "node_modules/.bin/bun"), ["-e", script], { cwd: root, encoding: "utf8" });
   expect(shown.match(/\[secret\]/g)?.length).toBe(7);
   expect(shown).not.toMatch(/secret\.test|73,? ?65|115,/);
+});
+
+test("V8's inspector, which browsers show their console by, finds nothing in it", async () => {
+  const session = new Session();
+  session.connect();
+  try {
+    for (const secret of secrets) {
+      Object.assign(globalThis, { shownSecret: secret });
+      const { result } = await session.post("Runtime.evaluate", { expression: "shownSecret", generatePreview: true });
+      const found = await session.post("Runtime.getProperties", { objectId: result.objectId!, ownProperties: true });
+      // The declarations lack what the protocol has.
+      const { privateProperties = [] } = found as { privateProperties?: object[] };
+      expect(result.className).toBe("Secret");
+      expect([result.preview?.properties, privateProperties]).toEqual([[], []]);
+    }
+  } finally {
+    session.disconnect();
+    Reflect.deleteProperty(globalThis, "shownSecret");
+  }
 });
 
 test("it has no property that holds the value", () => {

@@ -88,6 +88,13 @@ test("reads what the signature fields hold", () => {
   ]);
 });
 
+test.each(['a=("x""y")', 'a=("x"1)', 'a=("x"\t"y")', 'a=("x","y")', 'a=("x"', 'a=("x" ', "a=((1))"])(
+  "refuses the inner list %s",
+  (text) => {
+    expect(() => parseDictionary(text)).toThrow(malformed);
+  },
+);
+
 test("says where a field breaks and repeats none of it", () => {
   expect(() => parseDictionary('a="x", secret=§')).toThrow(
     expect.objectContaining({

@@ -235,6 +235,7 @@ describe("stage", () => {
       most = Math.max(most, hashes - before);
     }
     vi.doUnmock("../../../src/core/merkle.ts");
+    vi.resetModules();
     // Each perfect subtree is hashed once when it completes: as many as leaves, less one for each bit of their number.
     expect(hashes).toBe(20_000 - [...(20_000).toString(2)].filter((bit) => bit === "1").length);
     expect(most).toBe(14);

@@ -37,7 +37,7 @@ import { canonicalPath } from "../../../src/protocol/paths.ts";
 import { parseProvenance, renderProvenance } from "../../../src/protocol/provenance.ts";
 import { type Genesis, parseStatement, STATEMENT_TYPES, statementBytes } from "../../../src/protocol/statements.ts";
 import { isScope, parseTokenClaims, TOKEN_TYPE, tokenAudience } from "../../../src/protocol/tokens.ts";
-import { BUMPED, DECLARED, GENESIS } from "../protocol/samples.ts";
+import { SAMPLES } from "../protocol/samples.ts";
 import { ANSWER, ANSWER_BODY, CREATED, DEMO_LABELS, EXAMPLES, jcs, ORIGIN, REQUEST, REQUEST_BODY } from "./demo.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/formats.md"), "utf8");
@@ -211,19 +211,24 @@ describe("the product makes the same", () => {
   });
 });
 
-/** The text under a heading, up to the next heading of any depth. */
+/** The text under the heading that begins so, or that names this type beside another; up to the next heading. */
 const section = (heading: string): string => {
-  const from = page.indexOf(`\n${heading}`);
-  expect(from, heading).toBeGreaterThanOrEqual(0);
-  const next = page.slice(from + 1).search(/\n#{2,3} /);
-  return page.slice(from, next < 0 ? undefined : from + 1 + next);
+  const sections = page.split(/\n(?=#{2,3} )/);
+  const type = /^### (`.*`)$/.exec(heading)?.[1];
+  const found = sections.find((text) => {
+    const line = text.split("\n")[0]!;
+    return type === undefined ? line === heading : line.startsWith("### ") && line.includes(type);
+  });
+  expect(found, heading).toBeDefined();
+  return found!;
 };
 
 describe("the words of the page are the product's", () => {
-  test.each([GENESIS, DECLARED, BUMPED])("every member of $type is in its table", (sample) => {
+  test.each(SAMPLES)("every member of $type is described", (sample) => {
     const { v: _v, registry: _r, seq: _s, at: _a, by: _b, type, idempotency: _i, ...members } = sample;
     const text = section(`### \`${type}\``);
-    for (const name of Object.keys(members)) expect(text, name).toMatch(new RegExp(`^\\| \`${name}\` +\\|`, "m"));
+    const code = [...text.matchAll(/`[^`]*`/g)].join(" ");
+    for (const name of Object.keys(members)) expect(code, name).toMatch(new RegExp(`(?<![\\w.])${name}(?![\\w.])`));
   });
 
   test("every type that is known is described, and so is the envelope", () => {

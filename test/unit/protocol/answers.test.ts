@@ -52,6 +52,18 @@ const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
   token: { token: "a.b.c", jti: "x", exp: 1_700_000_000 },
   ticket: { ticket: "t", exp: 1_700_000_000_000 },
   receipt,
+  history: {
+    ...common,
+    entity: DECLARED.entity,
+    entries: [{ seq: 1, at: DECLARED.at, by: DECLARED.by, type: DECLARED.type, version: DECLARED.version }],
+    next: null,
+  },
+  diff: { registry: "default", from: 1, to: 3, changes: [{ entity: DECLARED.entity, before: null, after: entity }] },
+  written: { receipt },
+  registries: { size: 3, registries: [{ name: "other", genesis, at: 1 }] },
+  blob: { digest: genesis, salt: "AAAAAAAAAAAAAAAAAAAAAA==", text: "because" },
+  import: { registry: "default", keys: GENESIS.keys, received: 2, size: null, done: false },
+  rebuild: { statements: 3, root: hash, changed: 0 },
 };
 
 const KINDS = Object.entries(ANSWERS) as [keyof Answers, JsonObject][];

@@ -55,6 +55,7 @@ test.each<[string, JsonValue, string]>([
   ["a dry run in words", { entity: "a:b", scope: "patch", dryRun: "true" }, "invalid_field /dryRun"],
   ["a preid with a plain scope", { entity: "a:b", scope: "patch", preid: "rc" }, "invalid_field /preid"],
   ["a preid with release", { entity: "a:b", scope: "release", preid: "rc" }, "invalid_field /preid"],
+  ["a preid of every kind of character", { entity: "a:b", scope: "prepatch", preid: "0-9aZ" }, "accepted"],
   ["a preid of 16", { entity: "a:b", scope: "prepatch", preid: "a".repeat(16) }, "accepted"],
   ["a preid of 17", { entity: "a:b", scope: "prepatch", preid: "a".repeat(17) }, "invalid_field /preid"],
   ["a preid of digits", { entity: "a:b", scope: "prepatch", preid: "12" }, "invalid_field /preid"],
@@ -128,6 +129,15 @@ test("an error shows at most 64 characters of what was sent, in visible ASCII", 
       expect(text.length).toBeLessThan(250);
     }
   }
+});
+
+test.each<[string, JsonValue, string]>([
+  ["a member too few", { entity: "a:b" }, "this member is required"],
+  ["a member too many", { entity: "a:b", scope: "patch", expceted: 1 }, 'unknown member "expceted"'],
+  ["a wrong type", { entity: "a:b", scope: "patch", dryRun: "yes" }, 'expected boolean, not "yes"'],
+  ["a rule that is broken", { entity: "a/b", scope: "patch" }, "an entity id, type:name, or * for every entity"],
+])("the detail says what is wrong: %s", (_, json, detail) => {
+  expect(thrownBy(() => parseBumpRequest(json))?.detail).toBe(detail);
 });
 
 test("any JSON at all is taken or refused as an invalid field", () => {

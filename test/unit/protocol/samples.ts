@@ -1,8 +1,21 @@
 /** Statements of each type that fit, and what refuses: shared by the suites of protocol and registry. */
-import { toBase64Url, utf8 } from "../../../src/core/bytes.ts";
+import { toBase64, toBase64Url, utf8 } from "../../../src/core/bytes.ts";
 import { type ErrorCode, TesError } from "../../../src/core/errors.ts";
 import { sha256, sha256Hex } from "../../../src/core/hash.ts";
-import type { EntityDeclared, Genesis, PublicKey, VersionBumped } from "../../../src/protocol/statements.ts";
+import type {
+  BlobErased,
+  EntityDeclared,
+  EntityRetired,
+  Genesis,
+  PublicKey,
+  RegistryDelisted,
+  RegistryListed,
+  RegistryMoved,
+  RegistryRestored,
+  Statement,
+  TokenRevoked,
+  VersionBumped,
+} from "../../../src/protocol/statements.ts";
 
 /** What a call refuses with: `code` alone, or `code field`; "accepted" if it does not. Other throws go through. */
 export function refusal(call: () => unknown): ErrorCode | `${ErrorCode} ${string}` | "accepted" {
@@ -58,6 +71,7 @@ export const DECLARED: EntityDeclared = {
   strategy: "independent",
   parent: null,
   files: [{ path: "package.json" }, { path: "README.md", pattern: "version (\\S+)" }],
+  metadata: { team: "core", "docs.url": "https://tes.example/docs" },
 };
 
 export const BUMPED: VersionBumped = {
@@ -70,5 +84,58 @@ export const BUMPED: VersionBumped = {
   entity: "global:main",
   scope: "preminor",
   preid: "rc",
+  reason: { digest: sha256Hex(utf8("a reason with its salt")) },
   changes: [{ entity: "global:main", from: "0.1.0", to: "0.2.0-rc.0" }],
 };
+
+const next = (seq: number) => ({ v: 1, registry: "default", seq, at: GENESIS.at + 10 + seq, by: TOKEN_ID }) as const;
+
+export const RETIRED: EntityRetired = {
+  ...next(3),
+  type: "entity.retired",
+  entity: "global:main",
+  reason: { digest: sha256Hex(utf8("another")) },
+};
+export const REVOKED: TokenRevoked = { ...next(4), type: "token.revoked", token: TOKEN_ID, exp: 1_800_000_000 };
+export const LISTED: RegistryListed = {
+  ...next(5),
+  type: "registry.listed",
+  name: "other",
+  genesis: sha256Hex(utf8("another genesis")),
+};
+export const DELISTED: RegistryDelisted = { ...next(6), type: "registry.delisted", name: "other" };
+export const ERASED: BlobErased = { ...next(7), type: "blob.erased", digest: BUMPED.reason!.digest };
+export const LATER_KEYS: Genesis["keys"] = {
+  "log-ed25519": publicKey("later log"),
+  "response-ed25519": publicKey("later response"),
+  "response-hmac": symmetric("later response-hmac"),
+  "token-hs256": symmetric("later token-hs256"),
+};
+export const MOVED: RegistryMoved = {
+  ...next(8),
+  type: "registry.moved",
+  to: { url: "https://tes.example", keys: LATER_KEYS },
+};
+export const RESTORED: RegistryRestored = {
+  ...next(9),
+  type: "registry.restored",
+  epoch: 2,
+  origin: "tes.local/default/epoch-2",
+  lost: { size: 40, root: toBase64(sha256(utf8("lost"))) },
+  floor: [{ entity: "global:main", version: "2.0.0" }],
+  keys: LATER_KEYS,
+  recovery: { kid: GENESIS.recovery.kid, signature: "A".repeat(86) },
+};
+/** One of each type. */
+export const SAMPLES: readonly Statement[] = [
+  GENESIS,
+  DECLARED,
+  BUMPED,
+  RETIRED,
+  REVOKED,
+  LISTED,
+  DELISTED,
+  ERASED,
+  MOVED,
+  RESTORED,
+];

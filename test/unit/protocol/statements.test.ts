@@ -1,11 +1,15 @@
 import { expect, test } from "vitest";
 import { decodeUtf8 } from "../../../src/core/bytes.ts";
 import { type JsonObject, type JsonValue, parseJson } from "../../../src/core/json.ts";
-import { MAX_STATEMENT_BYTES } from "../../../src/core/limits.ts";
-import { parseStatement, STATEMENT_TYPES, type Statement, statementBytes } from "../../../src/protocol/statements.ts";
-import { BUMPED, DECLARED, GENESIS, refusal, thrownBy } from "./samples.ts";
-
-const SAMPLES: readonly Statement[] = [GENESIS, DECLARED, BUMPED];
+import { MAX_FLOOR_ENTITIES, MAX_STATEMENT_BYTES } from "../../../src/core/limits.ts";
+import {
+  parseStatement,
+  restoreBytes,
+  STATEMENT_TYPES,
+  type Statement,
+  statementBytes,
+} from "../../../src/protocol/statements.ts";
+import { BUMPED, DECLARED, GENESIS, MOVED, RESTORED, refusal, SAMPLES, thrownBy } from "./samples.ts";
 
 test("there is a sample of every type", () => {
   expect(SAMPLES.map((sample) => sample.type)).toEqual(STATEMENT_TYPES);
@@ -21,14 +25,15 @@ test.each(SAMPLES.map((sample) => [sample.type, sample] as const))("%s goes to b
 test("the bytes are the canonical JSON of docs/formats.md", () => {
   expect(decodeUtf8(statementBytes(BUMPED))).toBe(
     `{"at":1700000000009,"by":"${BUMPED.by}","changes":[{"entity":"global:main","from":"0.1.0","to":"0.2.0-rc.0"}],` +
-      '"entity":"global:main","preid":"rc","registry":"default","scope":"preminor","seq":2,"type":"version.bumped","v":1}',
+      `"entity":"global:main","preid":"rc","reason":{"digest":"${BUMPED.reason!.digest}"},` +
+      '"registry":"default","scope":"preminor","seq":2,"type":"version.bumped","v":1}',
   );
 });
 
 test.each(SAMPLES.map((sample) => [sample.type, sample] as const))(
   "%s refuses each member missing, null, or of another type, and any that is not its own",
   (_, sample) => {
-    const optional = new Set(["idempotency", "preid"]);
+    const optional = new Set(["idempotency", "preid", "metadata", "reason"]);
     for (const member of Object.keys(sample)) {
       if (member === "type") continue;
       const { [member]: _gone, ...rest } = sample as JsonObject;
@@ -48,6 +53,24 @@ test.each(SAMPLES.map((sample) => [sample.type, sample] as const))(
     }
   },
 );
+
+const floorOf = (count: number) => Array.from({ length: count }, (_, i) => ({ entity: `a:n${i}`, version: "1.0.0" }));
+const labels = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`l${i}`, "x"]));
+
+test("labels keep every key, also those that schemas of records pass over", () => {
+  const read = parseStatement(
+    parseJson(statementBytes({ ...DECLARED, metadata: { constructor: "x", prototype: "y" } })),
+  );
+  expect(read).toMatchObject({ metadata: { constructor: "x", prototype: "y" } });
+});
+
+test("a restore's signature covers where in which log it stands", () => {
+  const scope = { registry: "default", genesis: "a".repeat(64), size: 9, root: RESTORED.lost.root };
+  const text = decodeUtf8(restoreBytes(scope, RESTORED));
+  expect(text.startsWith("tes-restore-v1\n{")).toBe(true);
+  const { recovery: _signature, v: _v, type: _type, at: _at, by: _by, seq: _seq, ...said } = RESTORED;
+  expect(JSON.parse(text.slice("tes-restore-v1\n".length))).toEqual({ ...said, ...scope });
+});
 
 test.each<[string, JsonValue, string]>([
   ["an inner unknown member", { ...GENESIS, recovery: { ...GENESIS.recovery, d: "x" } }, "invalid_field /recovery/d"],
@@ -71,6 +94,19 @@ test.each<[string, JsonValue, string]>([
   ["a preid of 16", { ...BUMPED, preid: "a".repeat(16) }, "accepted"],
   ["a preid of 17", { ...BUMPED, preid: "a".repeat(17) }, "invalid_field /preid"],
   ["a seq past 2^53 - 1", { ...BUMPED, seq: 2 ** 53 }, "invalid_field /seq"],
+  ["a label key that a record would drop", { ...DECLARED, metadata: { constructor: "x" } }, "accepted"],
+  ["a label key in capitals", { ...DECLARED, metadata: { Team: "x" } }, "invalid_field /metadata"],
+  ["a label of 256", { ...DECLARED, metadata: { a: "x".repeat(256) } }, "accepted"],
+  ["a label of 257", { ...DECLARED, metadata: { a: "x".repeat(257) } }, "invalid_field /metadata"],
+  ["16 labels", { ...DECLARED, metadata: labels(16) }, "accepted"],
+  ["17 labels", { ...DECLARED, metadata: labels(17) }, "invalid_field /metadata"],
+  ["no labels", { ...DECLARED, metadata: {} }, "invalid_field /metadata"],
+  ["a move to a path", { ...MOVED, to: { ...MOVED.to, url: "https://tes.example/" } }, "invalid_field /to/url"],
+  ["a move to ftp", { ...MOVED, to: { ...MOVED.to, url: "ftp://tes.example" } }, "invalid_field /to/url"],
+  ["a first epoch", { ...RESTORED, epoch: 1 }, "invalid_field /epoch"],
+  ["a floor twice", { ...RESTORED, floor: [...RESTORED.floor, ...RESTORED.floor] }, "invalid_field /floor"],
+  ["a floor of all entities", { ...RESTORED, floor: floorOf(MAX_FLOOR_ENTITIES) }, "accepted"],
+  ["a floor of one more", { ...RESTORED, floor: floorOf(MAX_FLOOR_ENTITIES + 1) }, "invalid_field /floor"],
   ["the last seq", { ...BUMPED, seq: 2 ** 53 - 1 }, "accepted"],
 ])("%s", (_, json, expected) => {
   expect(refusal(() => parseStatement(json))).toBe(expected);

@@ -142,6 +142,7 @@ test.each<[string, BumpRequest, string]>([
   ["a release of a release", { entity: "a:root", scope: "release" }, "nothing_to_bump"],
   ["a preid that leads down", { entity: "a:beta", scope: "prerelease", preid: "alpha" }, "nothing_to_bump"],
   ["a version at the end of numbers", patch("a:end"), "version_overflow"],
+  ["the same with a preid", { entity: "a:end", scope: "prepatch", preid: "rc" }, "version_overflow"],
   ["all, one of them at the end of numbers", patch("*"), "version_overflow"],
   ["a version that would be too long", { entity: "a:long", scope: "prerelease" }, "semver_invalid"],
 ])("bumping %s", (_, request, expected) => {

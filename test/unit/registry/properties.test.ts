@@ -52,8 +52,16 @@ const bump: fc.Arbitrary<Command> = fc
     request: { entity, scope, ...(preid !== undefined && scope.startsWith("pre") ? { preid } : {}) },
   }));
 
+const retire: fc.Arbitrary<Command> = id.map((entity) => ({ kind: "retire", entity }));
+
 const commands: fc.Arbitrary<Command[]> = fc
-  .tuple(tree, fc.array(fc.oneof({ weight: 1, arbitrary: declare }, { weight: 3, arbitrary: bump }), { maxLength: 40 }))
+  .tuple(
+    tree,
+    fc.array(
+      fc.oneof({ weight: 2, arbitrary: declare }, { weight: 10, arbitrary: bump }, { weight: 1, arbitrary: retire }),
+      { maxLength: 40 },
+    ),
+  )
   .map(([first, then]) => [...first, ...then]);
 
 const order = (a: string, b: string): number => compareSemver(parseSemver(a), parseSemver(b));
@@ -65,7 +73,8 @@ function expectSoundTree(rows: Rows): void {
       expect(seen.has(at), `${row.entity} is its own ancestor`).toBe(false);
       seen.add(at);
     }
-    if (row.strategy === "lockstep") expect(row.version).toBe(rows.entity(row.parent!)!.version);
+    if (row.strategy === "lockstep" && row.retired !== true)
+      expect(row.version).toBe(rows.entity(row.parent!)!.version);
   }
 }
 
@@ -110,7 +119,7 @@ test("lockstep equals the parent, there is no cycle, versions only grow, and non
     { numRuns: 400 },
   );
   // The commands must really bump, or the property says nothing.
-  expect(bumps).toBeGreaterThan(1_000);
+  expect(bumps).toBeGreaterThan(500);
 });
 
 test("a bump moves exactly what follows: the asked entity, and each child as its strategy says", () => {
@@ -125,7 +134,8 @@ test("a bump moves exactly what follows: the asked entity, and each child as its
         for (const row of log.rows.entities()) {
           if (row.entity === last.entity) continue;
           const parentMoved = row.parent !== null && moved.has(row.parent);
-          if (!parentMoved || row.strategy === "independent") expect(moved.has(row.entity)).toBe(false);
+          if (row.retired === true) expect(moved.has(row.entity)).toBe(false);
+          else if (!parentMoved || row.strategy === "independent") expect(moved.has(row.entity)).toBe(false);
           else if (row.strategy === "lockstep") expect(moved.has(row.entity)).toBe(true);
           else if (!["release", "prerelease"].includes(last.scope)) expect(moved.has(row.entity)).toBe(true);
         }

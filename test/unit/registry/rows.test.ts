@@ -9,6 +9,7 @@ const row = (entity: string, parent: string | null): EntityRow => ({
   version: "0.1.0",
   strategy: "independent",
   files: [],
+  declared: 1,
   seq: 1,
   at: 1,
 });

@@ -7,7 +7,7 @@ import { asArray, asObject, asString, type ConfigNode, entryOf, nodeAt, stringIt
 import { type AuditContext, quote, shownEnv } from "./context.ts";
 
 /** wrangler's friendlyBindingNames (4.164): the fields whose bindings share one namespace. */
-const KINDS: Readonly<Record<string, string>> = {
+export const KINDS: Readonly<Record<string, string>> = {
   data_blobs: "Data Blob",
   durable_objects: "Durable Object",
   kv_namespaces: "KV Namespace",

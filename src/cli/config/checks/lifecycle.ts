@@ -17,12 +17,14 @@ export function checkLifecycle(context: AuditContext, exported: ExportedClasses)
       context.report("migrations-not-array", migrations.own.span, message, { env: worker.env });
     }
     const replay = replayOf(migrations);
+    // What an environment inherits is the top level's fault, and is reported there.
+    const env = migrations.own === undefined && migrations.base.length > 0 ? null : worker.env;
     for (const { rule, place, message, answer } of replay.faults) {
-      context.report(rule, place, message, answer === undefined ? {} : { answer });
+      context.report(rule, place, message, { env, ...(answer === undefined ? {} : { answer }) });
     }
     for (const [name, live] of replay.live) {
       if (live.storage === "kv") {
-        context.report("new-classes-kv", live.origin, `${quote(name)} is KV-backed.`, { className: name });
+        context.report("new-classes-kv", live.origin, `${quote(name)} is KV-backed.`, { env, className: name });
       }
     }
     const exports = durableExports(worker);

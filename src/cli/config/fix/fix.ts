@@ -1,9 +1,11 @@
 /** The fix: one configuration's text in, the mended text out. Pure, and it checks its own work. */
 
+import { MAX_MENDS } from "../../../core/limits.ts";
 import type { ExportedClasses } from "../checks/classes.ts";
 import { readWorkers } from "../model.ts";
 import { type ParsedConfig, parseConfig, splitMark } from "../parse.ts";
 import type { RuleId } from "../rules.ts";
+import { maskPatterns } from "../secret-text.ts";
 import { editJson } from "./json-edit.ts";
 import { type Mend, planMends, type Refusal } from "./plan.ts";
 import { applySplices } from "./splice.ts";
@@ -28,6 +30,7 @@ export interface Done {
 
 /** A mend that no edit was found for, by what it would have changed. */
 const UNEDITABLE = "it is written in a way that cannot be edited without a guess; mend it by hand";
+const TOO_MANY = `more than ${MAX_MENDS} mends are due, and no configuration that people write needs so many`;
 const DUPLICATE = "a key stands twice in the file, and which one is meant would have to be guessed";
 
 /**
@@ -45,15 +48,16 @@ export function fixConfig(path: string, text: string, exported: ExportedClasses 
   const given = new Set<string>();
   for (;;) {
     const { mends, refusals } = planMends(config.root, readWorkers(config.root), exported);
-    const mend = mends.find((candidate) => !given.has(nameOf(candidate)));
+    const tooMany = mends.length > MAX_MENDS;
+    const mend = tooMany ? undefined : mends.find((candidate) => !given.has(nameOf(candidate)));
     if (mend === undefined) {
-      const refused = [...refusals, ...mends.map((left) => refusalOf(config, left))];
+      const refused = [...refusals, ...mends.map((left) => refusalOf(config, left, tooMany))];
       return { text: mark + config.text, done, refused };
     }
     const next: ParsedConfig | null = config.duplicateKeys.length > 0 ? null : applyMend(path, config, mend);
     if (next === null) given.add(nameOf(mend));
     else {
-      done.push({ rule: ruleOf(mend), env: mend.env, what: describe(mend) });
+      done.push({ rule: ruleOf(mend), env: mend.env, what: maskPatterns(describe(mend)) });
       config = next;
     }
   }
@@ -81,10 +85,10 @@ function nameOf(mend: Mend): string {
   return `${mend.kind}\n${mend.env ?? ""}`;
 }
 
-function refusalOf(config: ParsedConfig, mend: Mend): Refusal {
+function refusalOf(config: ParsedConfig, mend: Mend, tooMany: boolean): Refusal {
   const worker = readWorkers(config.root).find(({ env }) => env === mend.env)!;
   const place = mend.kind === "move" ? mend.nested.span : worker.place;
-  const reason = config.duplicateKeys.length > 0 ? DUPLICATE : UNEDITABLE;
+  const reason = config.duplicateKeys.length > 0 ? DUPLICATE : tooMany ? TOO_MANY : UNEDITABLE;
   return { rule: ruleOf(mend), env: mend.env, place, reason };
 }
 

@@ -13,7 +13,7 @@ import { readWorkers } from "../model.ts";
 import type { ParsedConfig } from "../parse.ts";
 import { placeFinder } from "../place.ts";
 import { renderFindings, shownText } from "../report.ts";
-import { maskValues } from "../secret-text.ts";
+import { maskPatterns, maskValues } from "../secret-text.ts";
 import { asString } from "../tree.ts";
 import type { FixResult } from "./fix.ts";
 import { mendFile } from "./mend-file.ts";
@@ -74,7 +74,7 @@ export async function runFix(io: CommandIo, absolute: string, options: FixOption
       file: file.path,
       written: changed && !options.dryRun,
       sha256: { before: sha256(file.bytes), after: sha256(bytes) },
-      mends: result.done,
+      mends: result.done.map((mend) => ({ ...mend, env: mend.env === null ? null : maskPatterns(mend.env) })),
       refused,
       diff: diff.map(({ text }) => `${text}\n`).join(""),
       validation,
@@ -137,9 +137,9 @@ function shownRefusals(result: FixResult, after: AuditedFile): ShownRefusal[] {
   const placeOf = placeFinder(parsed(after).text);
   return result.refused.map(({ rule, env, place, reason }) => ({
     rule,
-    ...(env === null ? {} : { env }),
+    ...(env === null ? {} : { env: maskPatterns(env) }),
     ...placeOf(place.start),
-    reason,
+    reason: maskPatterns(reason),
   }));
 }
 
@@ -174,7 +174,12 @@ async function validate(io: CommandIo, file: AuditedFile): Promise<FixReport["va
 /** wrangler quotes values in some of its messages. */
 function maskRun(run: DryRun, hidden: readonly string[]): DryRun {
   const mask = (text: string): string => maskValues(text, hidden);
-  return { ...run, warnings: run.warnings.map(mask), errors: run.errors.map(mask) };
+  return {
+    ...run,
+    env: run.env === null ? null : mask(run.env),
+    warnings: run.warnings.map(mask),
+    errors: run.errors.map(mask),
+  };
 }
 
 function hiddenValues(config: ParsedConfig): string[] {

@@ -1,0 +1,31 @@
+/**
+ * What the objects of one deployment say to each other. `default` keeps the list of the others, and its admin tokens
+ * may open registries. Only objects of this Worker can call each other, so that what comes back is believed.
+ */
+
+import type { ErrorCode } from "../core/errors.ts";
+import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
+import type { TokenClaims } from "../protocol/tokens.ts";
+import type { VersionDOEnv } from "./env.ts";
+
+/** Errors do not keep their class across a call. */
+export type Told<T> = { readonly ok: T } | { readonly code: ErrorCode; readonly detail: string };
+
+/** `absent`: there is no registry `default`, so that nothing can be listed. */
+export type Listing = "absent" | "unlisted" | "listed" | "delisted";
+
+/** The calls, as the object offers them. */
+export interface DeploymentCalls {
+  /** Whether `default` believes this bearer token, and it has the scope admin. */
+  admits(authorization: string): Promise<Told<TokenClaims>>;
+  listingOf(name: string): Promise<Told<Listing>>;
+  enlist(name: string, genesis: string, by: string): Promise<Told<"listed">>;
+  /** Told to a registry that `default` delisted. */
+  delisted(name: string): Promise<void>;
+}
+
+const objectOf = (env: VersionDOEnv, name: string): DeploymentCalls =>
+  env.VERSION_DO.get(env.VERSION_DO.idFromName(name)) as unknown as DeploymentCalls;
+
+export const defaultObject = (env: VersionDOEnv): DeploymentCalls => objectOf(env, DEFAULT_REGISTRY);
+export const registryObject = objectOf;

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** The client's one suite in every runtime. Needs Chromium, so it is not part of `npm test`. */
+export default defineConfig({
+  test: {
+    name: "runtimes",
+    root: import.meta.dirname,
+    include: ["**/*.test.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+  },
+});
