@@ -96,14 +96,7 @@ describe("answers of somebody else, or of another time", () => {
     const own = await openRegistry("secret", "private");
     await declare("secret", own, ["a:hidden"]);
     const authorization = `Bearer ${own}`;
-    for (const path of [
-      "",
-      "/entities",
-      "/entities/a:hidden",
-      "/log/checkpoint",
-      "/log/proof?seq=1",
-      "/diff?from=0",
-    ]) {
+    for (const path of ["", "/entities", "/entities/a:hidden", "/log/checkpoint", "/log/proof?seq=1", "/diff?from=0"]) {
       const inside = await ask(`/v1/secret${path}`, { headers: { authorization } });
       expect(inside.status, path).toBe(200);
       for (const headers of [{}, { authorization: `Bearer ${token}` }, { authorization: "Bearer x.y.z" }]) {
