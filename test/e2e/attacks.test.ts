@@ -24,30 +24,82 @@ const RAW_PATHS = [
   "/v1/default/\u0430",
 ];
 
+/** Sends bytes, and collects what comes until the other side closes. `half`: this side closes its half at once. */
+function sendRaw({ hostname, port }: URL, text: string, half = false): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    let answer = "";
+    socket.setEncoding("latin1").on("data", (chunk: string) => {
+      answer += chunk;
+    });
+    socket.once("error", reject).once("end", () => {
+      socket.destroy();
+      resolve(answer);
+    });
+    const bytes = Buffer.from(text, "latin1");
+    if (half) socket.end(bytes);
+    else socket.write(bytes);
+  });
+}
+
 test("paths that a parser would rewrite are refused, not rewritten", async () => {
   await using place = await makePlace();
   await prepareData(place, { signing: keyOf("attacks"), recovery: keyOf("attacks recovery") });
   const authority = await serve(place);
-  const { hostname, port } = new URL(authority.url);
+  const url = new URL(authority.url);
   for (const path of RAW_PATHS) {
     for (const method of ["GET", "POST"]) {
-      const answer = await new Promise<string>((resolve, reject) => {
-        const socket = connect(Number(port), hostname);
-        let text = "";
-        socket.setEncoding("latin1").on("data", (chunk: string) => {
-          text += chunk;
-        });
-        socket.once("error", reject).once("close", () => resolve(text));
-        const raw = Buffer.from(path, "utf8").toString("latin1");
-        const head = `${method} ${raw} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: close\r\n`;
-        socket.write(Buffer.from(`${head}${method === "POST" ? "Content-Length: 0\r\n" : ""}\r\n`, "latin1"));
-      });
+      const raw = Buffer.from(path, "utf8").toString("latin1");
+      const head = `${method} ${raw} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n`;
+      const answer = await sendRaw(url, `${head}${method === "POST" ? "Content-Length: 0\r\n" : ""}\r\n`);
       expect(answer, `${method} ${path}`).toMatch(/^HTTP\/1\.1 4\d\d /);
       expect(answer.toLowerCase(), `${method} ${path}`).not.toContain("\nsignature:");
     }
   }
   expect((await fetch(`${authority.url}/v1/default`)).status).toBe(200);
   expect(await authority.stop()).toBe(0);
+});
+
+test("hosts, targets and bodies that are none are the sender's fault, and no line in the log", async () => {
+  await using place = await makePlace();
+  await prepareData(place, { signing: keyOf("attacks"), recovery: keyOf("attacks recovery") });
+  const authority = await serve(place);
+  const url = new URL(authority.url);
+  const { host, port } = url;
+  const get = (hosts: string, target = "/v1/default") =>
+    sendRaw(url, `GET ${target} HTTP/1.1\r\n${hosts}\r\nConnection: close\r\n\r\n`);
+  const none: [string, Promise<string>][] = [
+    ...["a b", `${host}.evil`, `localhost:${port},evil`, `evil@localhost:${port}`, "localhost:999999"].map(
+      (name): [string, Promise<string>] => [name, get(`Host: ${name}`)],
+    ),
+    ["two hosts", get(`Host: ${host}\r\nHost: evil`)],
+    ["the same host twice", get(`Host: ${host}\r\nHost: ${host}`)],
+    ["a star", get(`Host: ${host}`, "*")],
+  ];
+  for (const [what, answer] of none) expect(await answer, what).toMatch(/^HTTP\/1\.1 400 [\s\S]*"code":"bad_request"/);
+  for (const name of ["evil", "0x7f.1", "127.1", "127.0.0.1.", "2130706433"].map((each) => `${each}:${port}`)) {
+    expect(await get(`Host: ${name}`), name).toMatch(/^HTTP\/1\.1 421 /);
+  }
+  expect(await get(`Host: 127.0.0.1:0${port}`)).toMatch(/^HTTP\/1\.1 4(?:00|21) /);
+  expect(await get(`Host: LocalHost:${port}`)).toMatch(/^HTTP\/1\.1 200 /);
+
+  const post = (headers: string, body: string, half = false) =>
+    sendRaw(
+      url,
+      `POST /v1/default/bump HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n${headers}\r\nConnection: close\r\n\r\n${body}`,
+      half,
+    );
+  const bodies: [string, Promise<string>][] = [
+    ["a chunk of no size", post("Transfer-Encoding: chunked", "zz\r\n{}\r\n0\r\n\r\n")],
+    ["a chunk cut short", post("Transfer-Encoding: chunked", "5\r\n{}", true)],
+    ["a body cut short", post("Content-Length: 50", "{", true)],
+  ];
+  for (const [what, answer] of bodies) {
+    expect(await answer, what).toMatch(/^HTTP\/1\.1 400 [\s\S]*\nsignature: [\s\S]*"code":"bad_request"/i);
+  }
+  expect((await fetch(`${authority.url}/v1/default`)).status).toBe(200);
+  expect(await authority.stop()).toBe(0);
+  expect(authority.run.stderr).not.toMatch(/worker_failed|object_failed|internal/);
 });
 
 const NAMES = 10_000;
