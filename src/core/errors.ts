@@ -371,17 +371,17 @@ export const ERRORS = {
   git_state: row(409, "The checkout is in a state in which this cannot be done.", "The detail says what to do first."),
   git_unknown: row(404, "This is not inside a git checkout.", "Run it inside one, or leave the git options out."),
   hook_failed: row(500, "The command given with --exec failed.", "Mend it, then watch again with --since."),
+  input_missing: row(
+    400,
+    "What should have come in on standard input, or at a prompt, did not.",
+    "Pipe the key in, or name its file with --key-file.",
+  ),
   install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
   internal: row(
     500,
     "Something failed inside.",
     "The write may or may not have happened: retry with the same Idempotency-Key.",
     1011,
-  ),
-  input_missing: row(
-    400,
-    "What should have come in on standard input, or at a prompt, did not.",
-    "Pipe the key in, or name its file with --key-file.",
   ),
   interrupted: row(409, "It was stopped by its user, and changed nothing more.", "Run it again when you are ready."),
   log_altered: row(
