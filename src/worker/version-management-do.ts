@@ -200,7 +200,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   }
 
   #serve(ledger: Ledger, keys: SigningKeys): Open {
-    const writer = createWriter(ledger, keys, () => this.ctx.storage.sync(), this.#metrics);
+    const isClosed = () => this.#standing.delisted;
+    const writer = createWriter(ledger, keys, () => this.ctx.storage.sync(), this.#metrics, isClosed);
     const host: Host = {
       metrics: this.#metrics,
       keyCache: this.#keyCache,
@@ -337,14 +338,18 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const started = performance.now();
     const seen = { route: "none" };
     let saying: Saying;
+    let isHidden = this.#standing.delisted;
     try {
       checkHeaders(ask);
-      if (this.#standing.delisted) await this.#checkInsider(open, ask, now);
+      if (isHidden) {
+        await this.#checkInsider(open, ask, now);
+        isHidden = false;
+        if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
+      }
       saying = await this.#route(open, ask, now, seen);
     } catch (thrown) {
       saying = this.#refuse(thrown);
-      if (this.#standing.delisted && saying.status !== 409)
-        return unsigned(sayProblem(new TesError("registry_unknown")));
+      if (isHidden) return unsigned(sayProblem(new TesError("registry_unknown")));
     }
     const isPublic = open.ledger.rows.registry()!.visibility === "public" && !this.#standing.delisted;
     if (isPublic && (ask.method === "GET" || ask.method === "HEAD") && !seen.route.startsWith("token ")) {
@@ -356,11 +361,10 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     return answer;
   }
 
-  /** A delisted registry shows itself to its own admins only, and takes nothing more. */
+  /** A delisted registry shows itself to its own admins only. @throws what nobody else may learn */
   async #checkInsider(open: Open, ask: Ask, now: number): Promise<void> {
     const claims = await this.#claimsOf(open, ask.headers.authorization, now);
     if (claims === undefined || !allows(claims, "admin")) throw new TesError("registry_unknown");
-    if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
   }
 
   #sign(ask: Ask, saying: Saying, keys: SigningKeys, size: number, now: number): Promise<Answer> {
