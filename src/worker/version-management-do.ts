@@ -28,7 +28,7 @@ import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
 import { createStanding } from "./standing.ts";
 import { openStore, type Store } from "./store.ts";
 import { restore } from "./transfer.ts";
-import { createWriter, type Writer } from "./writer.ts";
+import { createWriter, DELISTED, type Writer } from "./writer.ts";
 
 /** A registry whose genesis is in the log and whose key is in place. */
 interface Open {
@@ -344,7 +344,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       if (isHidden) {
         await this.#checkInsider(open, ask, now);
         isHidden = false;
-        if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
+        if (ask.method === "POST") throw new TesError("registry_read_only", { detail: DELISTED });
       }
       saying = await this.#route(open, ask, now, seen);
     } catch (thrown) {
