@@ -233,8 +233,8 @@ export const ERRORS = {
   parent_unknown: row(422, "The parent does not exist.", "Declare the parent first, or in the same request."),
   registry_read_only: row(
     409,
-    "The registry has moved and takes no more writes.",
-    "Follow registry.moved to its new place.",
+    "The registry takes no writes here.",
+    "The detail says why: go to where it moved, restore the backup that it is, or ask who delisted it.",
   ),
   registry_unknown: row(404, "There is no such registry.", "Create it: tes init, or tes registry create."),
   statement_too_large: row(422, "The statement would be longer than 65,535 bytes.", "Send less in one statement."),
