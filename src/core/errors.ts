@@ -160,7 +160,7 @@ export const ERRORS = {
     "Retire entities, or open another registry.",
   ),
   entity_retired: row(409, "The entity is retired and takes no new version.", "Declare another entity."),
-  entity_unknown: row(404, "There is no such entity.", "List them: GET /v1/{registry}/entities."),
+  entity_unknown: row(404, "There is no such entity.", "List them: tes entity list, or GET /v1/{registry}/entities."),
   epoch_invalid: row(
     422,
     "The restore does not fit this log, or the recovery key did not sign it.",

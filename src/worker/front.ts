@@ -4,10 +4,11 @@
  */
 
 import { TesError } from "../core/errors.ts";
-import { pathOf } from "../protocol/paths.ts";
+import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type Answer, askOf, isUpgrade, READ_HEADERS } from "./ask.ts";
 import { authorityOf } from "./authorities.ts";
 import { ADDRESS_RATE, addressOf, type Buckets, createBuckets, parseRate } from "./bucket.ts";
+import { defaultObject, type Told } from "./deployment.ts";
 import type { WorkerEnv } from "./env.ts";
 import { createEvents } from "./events.ts";
 import { createReadCache } from "./read-cache.ts";
@@ -44,8 +45,41 @@ function isShareable({ method, headers }: Request): boolean {
   return method === "GET" && READ_HEADERS.every((name) => name === "tes-min-size" || !headers.has(name));
 }
 
+/** Names that `default` was found to know, so that it is asked once for each in the life of this isolate. */
+const known = new Set<string>();
+/** Bounds it; a deployment with more asks again now and then. */
+const MAX_KNOWN_NAMES = 10_000;
+
+/** What there is to say about a name before its object is asked; undefined: ask it. */
+async function refusalOf(request: Request, url: URL, env: WorkerEnv, registry: string): Promise<Answer | undefined> {
+  if (registry === DEFAULT_REGISTRY || known.has(registry)) return undefined;
+  const base = pathOf.state(registry);
+  const opens = (request.method === "POST" && url.pathname === base) || url.pathname === pathOf.import(registry);
+  const authorization = opens ? request.headers.get("authorization") : null;
+  let told: Told<boolean>;
+  try {
+    told = await defaultObject(env).knows(registry, authorization);
+  } catch {
+    // Without the list nobody can tell: the object knows whether it is one, and says what else is wrong.
+    return undefined;
+  }
+  if ("ok" in told && told.ok) {
+    if (authorization === null) {
+      if (known.size >= MAX_KNOWN_NAMES) known.clear();
+      known.add(registry);
+    }
+    return undefined;
+  }
+  await request.body?.cancel();
+  if ("ok" in told) return unsigned(sayProblem(new TesError("registry_unknown")));
+  const detail = told.detail === "" ? {} : { detail: told.detail };
+  return unsigned(sayProblem(new TesError(told.code, detail)));
+}
+
 /** Asks the object, with a body and headers as they came. What it cannot answer is an outage, and unsigned. */
 async function askObject(request: Request, url: URL, env: WorkerEnv, registry: string): Promise<Answer> {
+  const refusal = await refusalOf(request, url, env, registry);
+  if (refusal !== undefined) return refusal;
   try {
     const stub = env.VERSION_DO.get(env.VERSION_DO.idFromName(registry));
     return await stub.answer(await askOf(request, url, authorityOf(url)), registry);
@@ -61,7 +95,9 @@ function failed(thrown: unknown, registry: string): Answer {
   return unsigned(sayProblem(new TesError(full ? "storage_full" : "internal")));
 }
 
-async function openSocket(request: Request, env: WorkerEnv, registry: string): Promise<Response> {
+async function openSocket(request: Request, url: URL, env: WorkerEnv, registry: string): Promise<Response> {
+  const refusal = await refusalOf(request, url, env, registry);
+  if (refusal !== undefined) return responseOf(refusal, request.method);
   try {
     return await env.VERSION_DO.get(env.VERSION_DO.idFromName(registry)).fetch(request);
   } catch (thrown) {
@@ -103,7 +139,7 @@ export async function answerFor(
     return responseOf(unsigned(sayProblem(error, { "retry-after": String(wait) })), method);
   }
   // A socket cannot cross a method call: the object answers this one over HTTP.
-  if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return openSocket(request, env, registry);
+  if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return openSocket(request, url, env, registry);
   if (!shareable) return responseOf(await askObject(request, url, env, registry), method);
   const answer = await joined(request, url, env, registry, minSize, defer);
   return responseOf(answer, method);

@@ -14,8 +14,8 @@ export interface RouteSpec {
   readonly method: "GET" | "POST";
   /** Below /v1/{registry}. */
   readonly path: string;
-  /** `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
-  readonly access: "read" | "token:read" | "token:watch" | "admin" | "bump:<glob>";
+  /** `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
+  readonly access: "open" | "read" | "token:read" | "token:watch" | "admin" | "bump:<glob>";
   readonly query: readonly string[];
   /** The body of a write, `lines` for a part of an export. */
   readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";
@@ -194,11 +194,13 @@ export const ROUTE_TABLE = {
   },
   keys: {
     ...read,
+    access: "open",
     path: "/keys",
     query: [],
     answer: "keys",
     codes: [],
-    summary: "The genesis and every key announced since: checked by itself, before and apart from its signature.",
+    summary:
+      "The genesis and every key announced since: checked by itself, before and apart from its signature. On a private registry the checkpoint is there for scope `read` only.",
   },
   checkpoint: {
     ...read,

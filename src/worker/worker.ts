@@ -7,7 +7,7 @@ import { type Context, Hono } from "hono";
 import { TesError } from "../core/errors.ts";
 import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import type { Answer } from "./ask.ts";
-import { authorityOf, parseAuthorities } from "./authorities.ts";
+import { parseAuthorities, readWire } from "./authorities.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { WorkerEnv } from "./env.ts";
 import { createEvents } from "./events.ts";
@@ -24,21 +24,18 @@ const refuse = (error: TesError, method: string): Response => responseOf(unsigne
 
 const app = new Hono<{ Bindings: WorkerEnv }>({ strict: true });
 
-/** The path as it stands on the wire. `new URL` resolves dot segments, encoded ones too. */
-const rawPath = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^?#]*)/.exec(url)?.[1] ?? "";
-
 app.use(async (context, next) => {
-  const url = new URL(context.req.url);
-  // One thing has one path: a spelling that a URL parser would rewrite is not another name for it.
-  if (rawPath(context.req.url) !== url.pathname) {
-    return refuse(
-      new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }),
-      context.req.method,
-    );
+  const { method, url } = context.req;
+  const wire = readWire(url);
+  if (wire === undefined) {
+    return refuse(new TesError("bad_request", { detail: "The host or the target of the request is none." }), method);
   }
-  const authority = authorityOf(url);
-  if (!parseAuthorities(context.env.TES_AUTHORITIES).has(authority)) {
-    return refuse(new TesError("misdirected_request"), context.req.method);
+  if (!parseAuthorities(context.env.TES_AUTHORITIES).has(wire.authority)) {
+    return refuse(new TesError("misdirected_request"), method);
+  }
+  // One thing has one path: a spelling that a URL parser would rewrite is not another name for it.
+  if (wire.path !== new URL(url).pathname) {
+    return refuse(new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }), method);
   }
   return next();
 });

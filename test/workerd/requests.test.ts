@@ -94,6 +94,14 @@ describe("headers", () => {
       415,
       "unsupported_media_type",
     ],
+    ...["gzip", "br", "identity", "gzip, br"].map(
+      (coding): Refusal => [
+        `a body in the coding ${coding}`,
+        () => bump({ "content-encoding": coding }),
+        415,
+        "unsupported_media_type",
+      ],
+    ),
     [
       "a digest of something else",
       async () => bump({ "content-digest": await digestOf("something else") }),

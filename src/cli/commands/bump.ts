@@ -1,7 +1,8 @@
 /** `tes bump`: the next version from the authority, then into the files that carry it. */
 
-import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, lstat, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { Argument, Command, Option } from "commander";
 import type { BumpResult } from "../../client/client.ts";
 import { TesError, toTesError } from "../../core/errors.ts";
@@ -33,7 +34,7 @@ const NO_FILES: FilePlan = { edits: [], warnings: [], notes: [] };
 export function bumpCommand(io: CommandIo): Command {
   return withReach(new Command("bump"))
     .description(
-      "Take the next version of an entity and of all that follows it, then write it into their files.\n" +
+      "Take the next version of an entity and of all that follows it, then write it into their files. " +
         "The plan is shown first, and files are checked before a version is taken.",
     )
     .argument("[entity]", "entity id, or * for every entity")
@@ -55,18 +56,22 @@ export function bumpCommand(io: CommandIo): Command {
     .option("--commit", "commit the files that were written, and nothing else")
     .option("--tag", "and tag the commit; implies --commit")
     .option("--tag-form <form>", "form of the tag, for example {name}@{version} (default: as the last one)")
-    .option("--receipt <file>", "keep the receipt: it proves the bump to anyone, offline")
+    .option("--receipt <file>", "new file for the receipt: it proves the bump to anyone, offline")
     .addHelpText("after", "\nExample:\n  $ tes bump component:dashboard minor --receipt bump.json")
     .action(async (entity: string | undefined, scope: Scope | undefined, flags: BumpFlags) => {
       const reached = await reach(io, flags);
       if (flags.finish !== undefined) {
+        if (entity !== undefined)
+          throw new TesError("usage", { detail: "--finish takes no entity: the log says which." });
         await finish(io, reached, flags.finish, flags);
         return;
       }
+      if (entity === EVERY_ENTITY && flags.fromCommits === true) {
+        throw new TesError("usage", { detail: "--from-commits reads the commits of one entity: name one." });
+      }
       if (entity === undefined || (scope === undefined) !== (flags.fromCommits === true)) {
         throw new TesError("usage", {
-          detail:
-            "Name an entity and a scope, or let the commits say it: tes bump global:main minor, or --from-commits.",
+          detail: "Name an entity and either a scope or --from-commits: tes bump global:main minor.",
         });
       }
       const chosen = scope ?? (await scopeOfCommits(io, reached, entity, flags));
@@ -103,6 +108,8 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
     if (io.json) printJson(io, { ...plan, files: draft.edits.map(({ path }) => path) });
     return;
   }
+  const receiptPath = flags.receipt === undefined ? null : resolve(io.cwd, flags.receipt);
+  if (receiptPath !== null) await requireNew(receiptPath);
   const seen = await confirmed(io, asked, plan, flags);
   if (seen === null) {
     io.stderr("Nothing was taken and nothing written.\n");
@@ -110,20 +117,21 @@ async function bump(io: CommandIo, reached: Reached, asked: BumpRequest, flags: 
   }
   const result = await client.bump(seen, { idempotencyKey: flags.idempotencyKey });
   const receipt = result.receipt!;
-  if (flags.receipt !== undefined) await keepReceipt(resolve(io.cwd, flags.receipt), receipt.receipt);
   const { seq } = receipt.statement;
   const same = JSON.stringify(result.changes) === JSON.stringify(plan.changes);
   const files = same ? draft : await planFiles(reached, result.changes, views, flags.files);
   const written = await applyEdits(files.edits, { finish: finishCommand(seq, flags) });
   const made =
     git === null ? null : await git.run(result.changes, files.edits).catch((thrown) => unfinished(thrown, seq, flags));
+  if (receiptPath !== null) await keepReceipt(receiptPath, receipt.receipt, seq);
   report(io, result, seq, receipt.checkpoint.size, written, same, made);
 }
 
 /** The version is taken and the files are written: what failed after that can be made up for. */
 function unfinished(thrown: unknown, seq: number, flags: BumpFlags): never {
   const error = toTesError(thrown);
-  const detail = `${error.detail ?? ""} The version is taken and its files are written. Finish with: ${finishCommand(seq, flags)}`;
+  const said = error.detail === undefined ? "" : `${error.detail.replace(/[.\s]*$/, "")}. `;
+  const detail = `${said}The version is taken and its files are written. Finish with: ${finishCommand(seq, flags)}`;
   throw new TesError(error.code, { detail: detail.trim(), cause: error });
 }
 
@@ -149,6 +157,12 @@ async function finish(io: CommandIo, reached: Reached, seq: number, flags: BumpF
     throw new TesError("usage", { detail: `Statement ${seq} is no bump, but ${statement.type}.` });
   }
   const views = await viewsOf(reached);
+  for (const { entity, to } of statement.changes) {
+    const now = views.get(entity);
+    if (now === undefined || now.version === to) continue;
+    const detail = `${entity} is at ${now.version} by now (statement ${now.seq}), and files do not go back to ${to}.`;
+    throw new TesError("version_conflict", { detail, facts: { current: now.version } });
+  }
   const plan = await planFiles(reached, statement.changes, views, true);
   if (!io.json) io.stdout(renderPlan(io, statement.changes, plan));
   const written = flags.dryRun === true ? [] : await applyEdits(plan.edits, { finish: finishCommand(seq, flags) });
@@ -188,7 +202,9 @@ async function planFiles(
         "There is no tes.registry.json here or above, so it is not known where the files are. Or pass --no-files.",
     });
   }
-  return planEdits(checkout.root, carried);
+  const moved = new Set(changes.map(({ entity }) => entity));
+  const others = [...views.values()].filter(({ entity }) => !moved.has(entity)).flatMap(({ files }) => [...files]);
+  return planEdits(checkout.root, carried, { others });
 }
 
 function renderPlan(io: CommandIo, changes: readonly Change[], plan: FilePlan): string {
@@ -236,11 +252,28 @@ function gitSays(made: Made | null): string {
   return `${commit}${made.tag === null ? "" : `, tag ${made.tag}`}`;
 }
 
-async function keepReceipt(path: string, receipt: unknown): Promise<void> {
+/** Makes sure, before a version is taken, that the receipt will have a place. @throws file_exists, file_unwritable */
+async function requireNew(path: string): Promise<void> {
+  if (
+    await lstat(path).then(
+      () => true,
+      () => false,
+    )
+  )
+    throw new TesError("file_exists", { detail: path });
   try {
-    await writeFile(path, `${JSON.stringify(receipt)}\n`);
+    await access(dirname(path), constants.W_OK);
   } catch (cause) {
-    throw new TesError("file_unwritable", { detail: `${path}: ${reasonOf(cause)}. The bump is in the log.`, cause });
+    throw new TesError("file_unwritable", { detail: `${path}: ${reasonOf(cause)}. No version was taken.`, cause });
+  }
+}
+
+async function keepReceipt(path: string, receipt: unknown, seq: number): Promise<void> {
+  try {
+    await writeFile(path, `${JSON.stringify(receipt)}\n`, { flag: "wx" });
+  } catch (cause) {
+    const detail = `${path}: ${reasonOf(cause)}. All else is done; the receipt again: tes log show ${seq}`;
+    throw new TesError("file_unwritable", { detail, cause });
   }
 }
 

@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { createClient } from "../../client/client.ts";
 import { TesError } from "../../core/errors.ts";
 import { generateMasterKey, importEd25519Seed, parseMasterKey } from "../../core/keys.ts";
+import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
 import { declarationOf, REGISTRY_FILE_NAME, type RegistryFile } from "../../protocol/registry-file.ts";
 import { findCheckout } from "../checkout.ts";
 import { prepareAdminToken, prepareKeys } from "../founding.ts";
@@ -17,7 +18,7 @@ import { proposeRegistryFile } from "../proposal.ts";
 import { locate, type ReachOptions, reach, withReach } from "../reach.ts";
 import { mintToken } from "../tokens.ts";
 import { declareAll } from "./entity.ts";
-import { openAuthority, signingKeys } from "./serve.ts";
+import { openAuthority, type ServeOptions, signingKeys } from "./serve.ts";
 
 interface InitFlags extends ReachOptions {
   readonly keyFile?: string;
@@ -33,7 +34,7 @@ const GENESIS_TOKEN_LIFETIME_S = 300;
 export function initCommand(io: CommandIo): Command {
   return withReach(new Command("init"))
     .description(
-      "Open a registry: make what is missing of signing key, recovery key, genesis, operator's token and\n" +
+      "Open a registry: make what is missing of signing key, recovery key, genesis, operator's token and " +
         `${REGISTRY_FILE_NAME}, and declare what the file lists. Run it again at any time.`,
     )
     .option("--key-file <file>", "file with the signing key (default: signing.key in --data, made if missing)")
@@ -55,8 +56,13 @@ export function initCommand(io: CommandIo): Command {
 async function initLocal(io: CommandIo, flags: InitFlags, registry: string): Promise<void> {
   const dataDir = resolve(io.cwd, flags.data);
   const given = flags.keyFile !== undefined || (io.env.VERSION_SIGNING_KEY ?? "") !== "";
-  const { paths, signing, recovery } = await prepareKeys(dataDir, given);
   const running = (await locate(io, flags)).url;
+  const { paths, signing, recovery } = await prepareKeys(dataDir, given, () => hasBegun(io, flags, running));
+  if (running !== null && (signing === "made" || recovery === "made")) {
+    throw new TesError("data_dir_in_use", {
+      detail: `Keys were made in ${dataDir}, and the authority that runs on it does not know them. Stop it, run tes init again, then start it.`,
+    });
+  }
   const authority = running === null ? await openAuthority(io, { ...flags, port: 0 }) : null;
   try {
     const master = (await signingKeys(io, dataDir, flags.keyFile)).VERSION_SIGNING_KEY;
@@ -80,6 +86,20 @@ async function initLocal(io: CommandIo, flags: InitFlags, registry: string): Pro
     ];
     finish(io, rows, { registry, genesis, dataDir, declared: written, unchanged });
     if (recovery === "made") adviseRecovery(io, paths.recoveryKey);
+  } finally {
+    await authority?.stop();
+  }
+}
+
+/** Whether the authority of a data directory has a registry. One that does not run is started for the question. */
+export async function hasBegun(io: CommandIo, options: ServeOptions, running: string | null): Promise<boolean> {
+  // The question alone must not open a registry.
+  const asking = { ...io, env: { ...io.env, TES_GENESIS: "off" } };
+  const authority = running === null ? await openAuthority(asking, { ...options, port: 0 }) : null;
+  try {
+    const answer = await fetch(`${running ?? authority!.url}/v1/${DEFAULT_REGISTRY}`);
+    await answer.body?.cancel();
+    return answer.status !== 404;
   } finally {
     await authority?.stop();
   }
