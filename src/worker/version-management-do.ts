@@ -288,6 +288,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       keys,
       () => this.ctx.storage.sync(),
       this.#metrics,
+      () => this.#standing.delisted,
       (statements, duration) => this.#written(statements, duration),
     );
     const host: Host = {
@@ -298,6 +299,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       delisted: (name) => registryObject(this.env, name).delisted(name),
       pause: () => scheduler.wait(0),
     };
+    const meta = { slot: keys.slot, size: ledger.size };
+    this.#emit("registry", "registry.opened", { registry: this.#registry, ref: keys.source, meta });
     return { keys, ledger, writer, tokens: createTokenVerifier(keys, this.#registry), host };
   }
 
@@ -428,14 +431,18 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const started = performance.now();
     const seen = { route: "none" };
     let saying: Saying;
+    let isHidden = this.#standing.delisted;
     try {
       checkHeaders(ask);
-      if (this.#standing.delisted) await this.#checkInsider(open, ask, now);
+      if (isHidden) {
+        await this.#checkInsider(open, ask, now);
+        isHidden = false;
+        if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
+      }
       saying = await this.#route(open, ask, now, seen);
     } catch (thrown) {
       saying = this.#refuse(thrown);
-      if (this.#standing.delisted && saying.status !== 409)
-        return unsigned(sayProblem(new TesError("registry_unknown")));
+      if (isHidden) return unsigned(sayProblem(new TesError("registry_unknown")));
     }
     const isPublic = open.ledger.rows.registry()!.visibility === "public" && !this.#standing.delisted;
     if (isPublic && (ask.method === "GET" || ask.method === "HEAD") && !seen.route.startsWith("token ")) {
@@ -447,11 +454,10 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     return answer;
   }
 
-  /** A delisted registry shows itself to its own admins only, and takes nothing more. */
+  /** A delisted registry shows itself to its own admins only. @throws what nobody else may learn */
   async #checkInsider(open: Open, ask: Ask, now: number): Promise<void> {
     const claims = await this.#claimsOf(open, ask.headers.authorization, now);
     if (claims === undefined || !allows(claims, "admin")) throw new TesError("registry_unknown");
-    if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
   }
 
   #sign(ask: Ask, saying: Saying, keys: SigningKeys, size: number, now: number): Promise<Answer> {

@@ -7,6 +7,7 @@
 
 import { toBase64 } from "../core/bytes.ts";
 import { signCheckpoint } from "../core/checkpoint.ts";
+import { TesError } from "../core/errors.ts";
 import { MAX_BATCH_COMMANDS } from "../core/limits.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import type { Statement } from "../protocol/statements.ts";
@@ -33,6 +34,7 @@ export function createWriter(
   keys: SigningKeys,
   sync: () => Promise<void>,
   metrics: Pick<Metrics, "signed" | "wrote">,
+  isClosed: () => boolean = () => false,
   /** Told in the same turn what was written, and how many milliseconds after the write came in. */
   onWritten: (statements: readonly Statement[], duration: number) => void = () => undefined,
 ): Writer {
@@ -61,12 +63,20 @@ export function createWriter(
     return checkpoint().then((note) => ({ statement, inclusion, checkpoint: note }));
   };
 
+  /** A request may have waited while its token was revoked, or its registry delisted: then it comes after that. */
+  const admit = ({ by, idempotency }: Write): void => {
+    if (isClosed()) throw new TesError("registry_read_only", { detail: "It was delisted." });
+    // Without a key it is the authority's own bookkeeping, which names who once asked.
+    if (idempotency !== undefined && ledger.rows.revoked(by) !== undefined) throw new TesError("token_revoked");
+  };
+
   /** One turn: nothing in here may await. */
   const turn = (batch: readonly Waiting[]) => {
     const written: { readonly waiting: Waiting; readonly statements: Statement[] }[] = [];
     for (const waiting of batch) {
       const { write } = waiting;
       try {
+        admit(write);
         const earlier = write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined;
         const statements = earlier ?? ledger.append(write);
         if (earlier === undefined) for (const { type } of statements) metrics.wrote(type);

@@ -5,6 +5,7 @@ import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { failure, serve } from "./support/authority.ts";
+import { keyOf } from "./support/keys.ts";
 import { makePlace, type Place } from "./support/place.ts";
 
 const REGISTRY_FILE = {
@@ -244,7 +245,7 @@ describe("tes token", () => {
     expect(await modeOf(place, "ci.token")).toBe(0o600);
     const refused = await failure(place.tes(["bump", "global:main", "patch", "--token-file", "ci.token", "--json"]));
     expect(refused).toMatchObject({ code: "forbidden" });
-    await writeFile(join(place.dir, "other.key"), `${"5a".repeat(32)}\n`, { mode: 0o600 });
+    await writeFile(join(place.dir, "other.key"), `${keyOf("another authority").hex}\n`, { mode: 0o600 });
     await done(place, "token", "mint", "--scope", "admin", "--key-file", "other.key", "--out", "other.token");
     const foreign = await failure(place.tes(["bump", "global:main", "patch", "--token-file", "other.token", "--json"]));
     expect(foreign).toMatchObject({ code: "token_invalid" });
