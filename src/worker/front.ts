@@ -95,7 +95,9 @@ function failed(thrown: unknown, registry: string): Answer {
   return unsigned(sayProblem(new TesError(full ? "storage_full" : "internal")));
 }
 
-async function openSocket(request: Request, env: WorkerEnv, registry: string): Promise<Response> {
+async function openSocket(request: Request, url: URL, env: WorkerEnv, registry: string): Promise<Response> {
+  const refusal = await refusalOf(request, url, env, registry);
+  if (refusal !== undefined) return responseOf(refusal, request.method);
   try {
     return await env.VERSION_DO.get(env.VERSION_DO.idFromName(registry)).fetch(request);
   } catch (thrown) {
@@ -137,7 +139,7 @@ export async function answerFor(
     return responseOf(unsigned(sayProblem(error, { "retry-after": String(wait) })), method);
   }
   // A socket cannot cross a method call: the object answers this one over HTTP.
-  if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return openSocket(request, env, registry);
+  if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return openSocket(request, url, env, registry);
   if (!shareable) return responseOf(await askObject(request, url, env, registry), method);
   const answer = await joined(request, url, env, registry, minSize, defer);
   return responseOf(answer, method);

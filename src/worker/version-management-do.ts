@@ -303,6 +303,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       delisted: (name) => registryObject(this.env, name).delisted(name),
       pause: () => scheduler.wait(0),
     };
+    const meta = { slot: keys.slot, size: ledger.size };
+    this.#emit("registry", "registry.opened", { registry: this.#registry, ref: keys.source, meta });
     return { keys, ledger, writer, tokens: createTokenVerifier(keys, this.#registry), host };
   }
 
