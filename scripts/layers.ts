@@ -36,6 +36,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
       "toml-eslint-parser",
       "conventional-commits-parser",
       "picomatch",
+      "marked",
     ],
     system: true,
   },

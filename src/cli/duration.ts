@@ -18,6 +18,16 @@ export function parseLifetime(text: string): number {
   throw new TesError("usage", { detail: "A lifetime is a number and s, m, h or d, at most 366d: 12h, for example." });
 }
 
+/**
+ * How long to wait, as somebody typed it: `0`, `30s`, `2m`.
+ *
+ * @returns milliseconds
+ * @throws {TesError} `usage`
+ */
+export function parseWait(text: string): number {
+  return text === "0" ? 0 : parseLifetime(text) * 1_000;
+}
+
 /** A measured time: `8 ms`, `1.24 s`. */
 export function showElapsed(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(2)} s`;

@@ -69,6 +69,22 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "mint and inspect tokens offline, revoke them",
     load: async (io) => (await import("./commands/token.ts")).tokenCommand(io),
   },
+  key: {
+    summary: "make, check, deploy, prove and look for signing keys",
+    load: async (io) => (await import("./commands/key.ts")).keyCommand(io),
+  },
+  lock: {
+    summary: "from a configuration to a Worker that proves its key",
+    load: async (io) => (await import("./commands/lock.ts")).lockCommand(io),
+  },
+  deploy: {
+    summary: "guards, the real wrangler, and the proof",
+    load: async (io) => (await import("./commands/deploy.ts")).deployWorkerCommand(io),
+  },
+  guide: {
+    summary: "the guide to signing keys, put where the Worker serves it",
+    load: async (io) => (await import("./commands/guide.ts")).guideCommand(io),
+  },
   doctor: {
     summary: "check this machine, the data directory and the authority",
     load: async (io) => (await import("./commands/doctor.ts")).doctorCommand(io),

@@ -126,6 +126,16 @@ export const ERRORS = {
 
   // Keys.
   key_format: row(400, "A signing key is 64 hexadecimal characters.", "Make one: tes key generate.", 1008, 2),
+  key_in_place: row(
+    409,
+    "The Worker holds another key already, and its registry may be signed by that one.",
+    "Rotate it (tes key rotate); or replace it with --replace, after which answers of the old key are refused.",
+  ),
+  key_proof_failed: row(
+    502,
+    "The Worker does not show that it holds this signing key.",
+    "Put the key there (tes key deploy), or name the key that it holds.",
+  ),
   key_public: row(
     400,
     "This signing key is printed in a public document and is refused everywhere.",
@@ -142,6 +152,48 @@ export const ERRORS = {
     "This authority has no signing key and may not make one.",
     "Set the secret VERSION_SIGNING_KEY: tes key deploy.",
     1011,
+  ),
+
+  // Cloudflare, through wrangler.
+  cloudflare_token: row(
+    401,
+    "Cloudflare does not accept the API token.",
+    "Set CLOUDFLARE_API_TOKEN to a token that may edit Workers, or log in: wrangler login.",
+  ),
+  cloudflare_unreachable: row(
+    502,
+    "Cloudflare's API did not answer, or the connection broke.",
+    "Run the same command again: it finds out what was done and goes on from there.",
+  ),
+  deploy_refused: row(
+    409,
+    "The deployment does not pass the guards, and nothing was changed.",
+    "The detail names what to correct.",
+  ),
+  env_unknown: row(
+    404,
+    "The configuration has no such environment.",
+    'Name one that it has; --env "" is the top level.',
+  ),
+  secret_in_vars: row(
+    409,
+    "The configuration has the secret's name under vars: the next deploy would put plain text in its place.",
+    "Remove it from vars: tes config fix.",
+  ),
+  worker_missing: row(
+    404,
+    "There is no such Worker on this account.",
+    "Deploy it together with its key: tes deploy, or tes key deploy --new-worker.",
+  ),
+  worker_version_pending: row(
+    409,
+    "The Worker's latest version is not the one that is deployed, so Cloudflare takes no secret for it (10214, 10215).",
+    "Deploy that version first (wrangler versions deploy), or add the secret to it without deploying: wrangler versions secret put VERSION_SIGNING_KEY.",
+  ),
+  wrangler_failed: row(
+    500,
+    "wrangler did not do what was asked.",
+    "Read what it says, put it right, and run the same command again.",
   ),
 
   // The registry.
@@ -181,8 +233,8 @@ export const ERRORS = {
   parent_unknown: row(422, "The parent does not exist.", "Declare the parent first, or in the same request."),
   registry_read_only: row(
     409,
-    "The registry has moved and takes no more writes.",
-    "Follow registry.moved to its new place.",
+    "The registry takes no writes here.",
+    "The detail says why: go to where it moved, restore the backup that it is, or ask who delisted it.",
   ),
   registry_unknown: row(404, "There is no such registry.", "Create it: tes init, or tes registry create."),
   statement_too_large: row(422, "The statement would be longer than 65,535 bytes.", "Send less in one statement."),
@@ -319,12 +371,23 @@ export const ERRORS = {
   git_state: row(409, "The checkout is in a state in which this cannot be done.", "The detail says what to do first."),
   git_unknown: row(404, "This is not inside a git checkout.", "Run it inside one, or leave the git options out."),
   hook_failed: row(500, "The command given with --exec failed.", "Mend it, then watch again with --since."),
+  input_missing: row(
+    400,
+    "What should have come in on standard input, or at a prompt, did not.",
+    "Pipe the key in, or name its file with --key-file.",
+  ),
   install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
   internal: row(
     500,
     "Something failed inside.",
     "The write may or may not have happened: retry with the same Idempotency-Key.",
     1011,
+  ),
+  interrupted: row(409, "It was stopped by its user, and changed nothing more.", "Run it again when you are ready."),
+  log_altered: row(
+    409,
+    "The execution log is not what was written, or claims what is not so.",
+    "Restore it from git, or look at what changed; a new run writes a new one: tes lock --log FILE.",
   ),
   port_in_use: row(
     409,

@@ -82,6 +82,16 @@ export const MAX_ENTRY_BYTES = 2_097_152;
 export const MAX_ENTRY_FILES = 64;
 /** Lines that differ before a diff stops looking for the shortest: bounds its memory, which grows with the square. */
 export const MAX_DIFF_EDITS = 1_000;
+/** One call of wrangler: a deploy bundles and uploads, and may run a build of the project's own. */
+export const MAX_WRANGLER_MS = 300_000;
+/** What is kept of its output. */
+export const MAX_WRANGLER_OUTPUT_CHARS = 1_048_576;
+/** What is read from standard input where a key is expected: a key is 64 characters and a line end. */
+export const MAX_KEY_INPUT_BYTES = 1_024;
+/** How long a new secret or version may take until it is seen everywhere. Cloudflare says seconds. */
+export const MAX_PROPAGATION_MS = 60_000;
+/** Files larger than this are not searched for keys: generated bundles and data, which no editor made. */
+export const MAX_SCAN_FILE_BYTES = 8_388_608;
 /** Mends of one configuration: each is read back as a whole, so their cost grows with the square. */
 export const MAX_MENDS = 200;
 /** A frame from a client on a socket, in UTF-8: a proof with the longest token is 6 KB, a bump 1 KB. */

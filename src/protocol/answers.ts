@@ -8,6 +8,7 @@ import type { JsonObject, JsonValue } from "../core/json.ts";
 import { SCOPES } from "../core/semver.ts";
 import {
   Base64Hash,
+  Base64Url32,
   BlobReference,
   Count,
   Entity,
@@ -119,6 +120,26 @@ const KeysAnswer = v.object({
 /** `GET …/keys`: the whole chain, from the genesis statement on, to be checked apart from its HTTP signature. */
 export type KeysAnswer = v.InferOutput<typeof KeysAnswer>;
 
+const KeyProof = v.object({
+  slot: v.picklist(["VERSION_SIGNING_KEY", "VERSION_SIGNING_KEY_V2"]),
+  source: v.picklist(["env", "storage"]),
+  kid: Base64Url32,
+  mac: Base64Url32,
+});
+/** What one key of a Worker says. `kid` is the one of its `response-ed25519` key, `mac` is base64url. */
+export type KeyProof = v.InferOutput<typeof KeyProof>;
+
+const KeyProofAnswer = v.object({
+  registry: Registry,
+  authority: v.string(),
+  nonce: v.string(),
+  genesis: v.nullable(HexHash),
+  announced: v.nullable(Base64Url32),
+  proofs: v.array(KeyProof),
+});
+/** `GET …/key-proof?nonce=`. `genesis` and `announced` are null before the registry has its first statement. */
+export type KeyProofAnswer = v.InferOutput<typeof KeyProofAnswer>;
+
 const ConsistencyAnswer = v.object({ from: Count, size: Count, proof: Proof, checkpoint: v.string() });
 /** `GET …/log/consistency?from=[&to=]`: the log of size `from` is a prefix of that of `size` (RFC 6962 section 2.1.2). */
 export type ConsistencyAnswer = v.InferOutput<typeof ConsistencyAnswer>;
@@ -211,6 +232,7 @@ export const ANSWER_SCHEMAS = {
   genesis: GenesisAnswer,
   declare: DeclareAnswer,
   bump: BumpAnswer,
+  keyProof: KeyProofAnswer,
   keys: KeysAnswer,
   consistency: ConsistencyAnswer,
   token: TokenAnswer,
@@ -233,6 +255,7 @@ export interface Answers {
   genesis: GenesisAnswer;
   declare: DeclareAnswer;
   bump: BumpAnswer;
+  keyProof: KeyProofAnswer;
   keys: KeysAnswer;
   consistency: ConsistencyAnswer;
   token: TokenAnswer;

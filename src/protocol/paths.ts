@@ -77,6 +77,7 @@ export const pathOf = {
   exportBlobs: (registry: string, after: string, size: number): string =>
     `${base(registry)}/export/blobs?after=${after}&size=${size}`,
   keys: (registry: string): string => `${base(registry)}/keys`,
+  keyProof: (registry: string): string => `${base(registry)}/key-proof`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   /** A WebSocket (docs/protocol.md). */
   watch: (registry: string): string => `${base(registry)}/watch`,

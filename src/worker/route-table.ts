@@ -171,6 +171,17 @@ export const ROUTE_TABLE = {
     codes: ["invalid_field"],
     summary: "Makes a token worth nothing from the next request on.",
   },
+  keyProof: {
+    ...read,
+    access: "open",
+    cached: false,
+    path: "/key-proof",
+    query: ["nonce"],
+    answer: "keyProof",
+    codes: ["nonce_invalid"],
+    summary:
+      "Shows which keys are in place, to whoever holds them: it proves itself, and `default` answers it before its genesis, unsigned.",
+  },
   tickets: {
     ...adminWrite,
     path: "/tickets",

@@ -14,6 +14,11 @@ export interface Route extends RouteSpec {
   readonly run: Handler;
 }
 
+/** The object answers these by itself, from what no route sees. */
+const elsewhere: Handler = () => {
+  throw new TesError("internal", { cause: new Error("this route is the object's own") });
+};
+
 /** Genesis and import are answered before there is a registry; here they find that there is one. */
 const exists: Handler = ({ claims }) => {
   authorise(claims, "admin");
@@ -37,6 +42,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   // RFC 9110 section 15.5.22: the answer names the protocol.
   watch: () => sayProblem(new TesError("upgrade_required"), { upgrade: "websocket" }),
   revoke: writes.revoke,
+  keyProof: elsewhere,
   keys: reads.keys,
   checkpoint: reads.checkpoint,
   consistency: reads.consistency,

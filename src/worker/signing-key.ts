@@ -16,6 +16,8 @@ import {
   symmetricKid,
 } from "../core/keys.ts";
 import type { Secret } from "../core/secret.ts";
+import type { KeyProofAnswer } from "../protocol/answers.ts";
+import { makeKeyProof, type ProofSubject } from "../protocol/key-proof.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import type { VersionDOEnv } from "./env.ts";
 import type { Store } from "./store.ts";
@@ -51,7 +53,8 @@ function fromEnvironment(env: VersionDOEnv, slot: Slot): Candidate | undefined {
     return { source: "env", slot, master: parseMasterKey(text) };
   } catch (thrown) {
     const why = thrown instanceof TesError ? thrown.message : "It cannot be read.";
-    throw new TesError("signing_key_missing", { detail: `The secret ${slot} is set but refused. ${why}` });
+    const facts = { slot, refused: thrown instanceof TesError ? thrown.code : "internal" };
+    throw new TesError("signing_key_missing", { detail: `The secret ${slot} is set but refused. ${why}`, facts });
   }
 }
 
@@ -84,6 +87,44 @@ async function derive(candidate: Candidate, registry: string): Promise<SigningKe
   };
 }
 
+const mayFallBack = (env: VersionDOEnv): boolean => env.TES_KEY_FALLBACK !== "deny";
+
+/** Every key in place, in loading order. @throws TesError `signing_key_missing` for one that is refused */
+function findCandidates(env: VersionDOEnv, store: Store): Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const slot of SLOTS) {
+    const offered = fromEnvironment(env, slot);
+    if (offered !== undefined) candidates.push(offered);
+  }
+  if (mayFallBack(env) && store.exists()) {
+    for (const slot of SLOTS) {
+      // A key in the environment stands before the stored one of its slot: whoever set it meant it to be used, and is
+      // told when it is not the registry's. A rotation brings the new key in the other slot.
+      if (candidates.some((candidate) => candidate.source === "env" && candidate.slot === slot)) continue;
+      const stored = store.signingKey(slot);
+      if (stored === undefined) continue;
+      candidates.push({ source: "storage", slot, master: parseMasterKey(stored.hex.reveal()) });
+    }
+  }
+  return candidates;
+}
+
+/**
+ * Shows of every key in place that it is there (docs/formats.md, Key proof).
+ *
+ * @throws TesError `signing_key_missing` when there is none, or the one in the environment is refused
+ */
+export async function proveKeys(
+  env: VersionDOEnv,
+  store: Store,
+  subject: Omit<ProofSubject, "slot" | "source">,
+): Promise<KeyProofAnswer> {
+  const candidates = findCandidates(env, store);
+  if (candidates.length === 0) throw new TesError("signing_key_missing");
+  const proofs = candidates.map(({ master, slot, source }) => makeKeyProof(master, { ...subject, slot, source }));
+  return { ...subject, proofs: await Promise.all(proofs) };
+}
+
 /**
  * Loads the key that signs for `registry`.
  *
@@ -99,22 +140,8 @@ export async function loadSigningKey(
   active: GenesisKeys | undefined,
   mayGenerate: boolean,
 ): Promise<SigningKeys> {
-  const fallback = env.TES_KEY_FALLBACK !== "deny";
-  const candidates: Candidate[] = [];
-  for (const slot of SLOTS) {
-    const offered = fromEnvironment(env, slot);
-    if (offered !== undefined) candidates.push(offered);
-  }
-  if (fallback && store.exists()) {
-    for (const slot of SLOTS) {
-      // A key in the environment stands before the stored one of its slot: whoever set it meant it to be used, and is
-      // told when it is not the registry's. A rotation brings the new key in the other slot.
-      if (candidates.some((candidate) => candidate.source === "env" && candidate.slot === slot)) continue;
-      const stored = store.signingKey(slot);
-      if (stored === undefined) continue;
-      candidates.push({ source: "storage", slot, master: parseMasterKey(stored.hex.reveal()) });
-    }
-  }
+  const fallback = mayFallBack(env);
+  const candidates = findCandidates(env, store);
   if (active === undefined) {
     const first = candidates[0];
     if (first !== undefined) return derive(first, registry);

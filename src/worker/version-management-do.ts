@@ -5,6 +5,7 @@ import { decodeUtf8 } from "../core/bytes.ts";
 import { TesError, toTesError } from "../core/errors.ts";
 import { ed25519Kid } from "../core/keys.ts";
 import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
+import { parseProofNonce } from "../protocol/key-proof.ts";
 import { canonicalPath, DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
 import type { GenesisKeys, Statement } from "../protocol/statements.ts";
@@ -26,14 +27,14 @@ import { bodyOf, checkHeaders, checkLines, idempotencyOf, linesOf, nonceOf, quer
 import type { Host } from "./route.ts";
 import { findRoute } from "./routes.ts";
 import { JSON_TYPE, type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
-import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
+import { loadSigningKey, proveKeys, type SigningKeys } from "./signing-key.ts";
 import { type BumpAsk, createSockets } from "./sockets.ts";
 import { createStanding } from "./standing.ts";
 import { openStore, type Store } from "./store.ts";
 import { chooseSubprotocol } from "./subprotocol.ts";
 import { openTickets } from "./tickets.ts";
 import { restore } from "./transfer.ts";
-import { createWriter, type Writer } from "./writer.ts";
+import { createWriter, DELISTED, type Writer } from "./writer.ts";
 
 /** A registry whose genesis is in the log and whose key is in place. */
 interface Open {
@@ -106,6 +107,9 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     }
     const opened = await this.#whenOpen();
     if (!(opened instanceof TesError)) return this.#signed(opened, ask);
+    if (opened.code === "registry_unknown" && ask.path === pathOf.keyProof(DEFAULT_REGISTRY)) {
+      return this.#proofUnopened(ask);
+    }
     if (ask.method === "POST") {
       if (opened.code === "registry_unknown" && ask.path === base) {
         return this.#inTurn(() => this.#found(ask));
@@ -350,6 +354,26 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     }
   }
 
+  /** Shows which keys are in place, before the genesis too: whoever just put one there has to be told if it arrived. */
+  async #proof(ask: Ask, ledger: Ledger | undefined): Promise<Saying> {
+    const nonce = parseProofNonce(queryOf(ask.query, ["nonce"]).nonce);
+    const announced = ledger === undefined ? null : activeKeys(ledger)["response-ed25519"].kid;
+    const genesis = ledger?.rows.registry()?.genesis ?? null;
+    const subject = { registry: this.#registry, authority: ask.authority, nonce, announced, genesis };
+    return sayJson(await proveKeys(this.env, this.#store, subject));
+  }
+
+  /** The proof of `default` before its genesis. It proves itself, and so it is not signed. */
+  async #proofUnopened(ask: Ask): Promise<Answer> {
+    try {
+      checkHeaders(ask);
+      findRoute(this.#registry, ask.method, "/key-proof");
+      return unsigned(await this.#proof(ask, undefined));
+    } catch (thrown) {
+      return unsigned(this.#refuse(thrown));
+    }
+  }
+
   /** The genesis, written now or by an earlier try that ended before it was listed. */
   #founding(keys: SigningKeys, request: GenesisRequest, write: Omit<Write, "commands">): Open {
     const ledger = openLedger(this.#store, this.#registry, write.now);
@@ -437,7 +461,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       if (isHidden) {
         await this.#checkInsider(open, ask, now);
         isHidden = false;
-        if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
+        if (ask.method === "POST") throw new TesError("registry_read_only", { detail: DELISTED });
       }
       saying = await this.#route(open, ask, now, seen);
     } catch (thrown) {
@@ -507,6 +531,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const forAll = route.access === "read" || route.access === "open";
     seen.route = forAll ? route.name : `token ${route.name}`;
     if (route.name === "genesis") return this.#genesisAgain(open, ask, now);
+    if (route.name === "keyProof") return this.#proof(ask, ledger);
     const query = queryOf(ask.query, route.query);
     const claims = await this.#claimsOf(open, ask.headers.authorization, now);
     if (claims !== undefined) {

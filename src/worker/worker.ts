@@ -5,6 +5,7 @@
 
 import { type Context, Hono } from "hono";
 import { TesError } from "../core/errors.ts";
+import { GUIDE_PATH } from "../protocol/guide.ts";
 import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import type { Answer } from "./ask.ts";
 import { parseAuthorities, readWire } from "./authorities.ts";
@@ -13,6 +14,7 @@ import type { WorkerEnv } from "./env.ts";
 import { createEvents } from "./events.ts";
 import { answerFor, fromMemory } from "./front.ts";
 import OPENAPI from "./generated/openapi.json";
+import { guideAnswer } from "./guide.ts";
 import { sayJson, sayProblem, TEXT_TYPE, unsigned } from "./sign-response.ts";
 
 export { VersionManagementDO } from "./version-management-do.ts";
@@ -51,6 +53,15 @@ app.get("/healthz", (context) => responseOf(unsigned(sayJson({ ok: true })), con
 app.get("/openapi.json", (context) =>
   responseOf(unsigned({ ...sayJson(OPENAPI), headers: { "access-control-allow-origin": "*" } }), context.req.method),
 );
+
+app.get(GUIDE_PATH, async (context) => {
+  try {
+    return responseOf(await guideAnswer(context.env), context.req.method);
+  } catch (thrown) {
+    if (thrown instanceof TesError) return refuse(thrown, context.req.method);
+    throw thrown;
+  }
+});
 
 const ask = (context: Context<{ Bindings: WorkerEnv }>, registry: string): Promise<Response> =>
   answerFor(context.req.raw, context.env, registry, (promise) => context.executionCtx.waitUntil(promise));

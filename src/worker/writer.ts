@@ -29,6 +29,9 @@ export interface Writer {
   checkpoint(): Promise<string>;
 }
 
+/** Why nothing more is written: to its admins, who are the only ones left to read it. */
+export const DELISTED = "It was delisted: its admins may still read and export it.";
+
 export function createWriter(
   ledger: Ledger,
   keys: SigningKeys,
@@ -65,7 +68,7 @@ export function createWriter(
 
   /** A request may have waited while its token was revoked, or its registry delisted: then it comes after that. */
   const admit = ({ by, idempotency }: Write): void => {
-    if (isClosed()) throw new TesError("registry_read_only", { detail: "It was delisted." });
+    if (isClosed()) throw new TesError("registry_read_only", { detail: DELISTED });
     // Without a key it is the authority's own bookkeeping, which names who once asked.
     if (idempotency !== undefined && ledger.rows.revoked(by) !== undefined) throw new TesError("token_revoked");
   };

@@ -61,6 +61,10 @@ const WALKS: Readonly<Record<string, Walk>> = {
     refused: [() => ask("/v1/acme/entities/global:absent"), () => ask("/v1/acme/entities/%00")],
   },
   keys: { ok: () => ask("/v1/acme/keys"), refused: [() => ask("/v1/acme/keys", { headers: { "tes-nonce": "x" } })] },
+  keyProof: {
+    ok: () => ask(`/v1/acme/key-proof?nonce=${"n".repeat(22)}`),
+    refused: [() => ask("/v1/acme/key-proof?nonce=x")],
+  },
   checkpoint: { ok: () => ask("/v1/acme/log/checkpoint"), refused: [() => ask("/v1/acme/log/checkpoint?x")] },
   consistency: {
     ok: () => ask("/v1/acme/log/consistency?from=1"),

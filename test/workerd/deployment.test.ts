@@ -166,6 +166,8 @@ describe("delisting", () => {
       expect(inside.headers).not.toHaveProperty("access-control-allow-origin");
       const refused = await post("/v1/team/bump", { entity: "a:b", scope: "minor" }, { token: own });
       expect([refused.status, codeOf(refused)]).toEqual([409, "registry_read_only"]);
+      expect(jsonOf(refused)).toMatchObject({ detail: expect.stringMatching(/^It was delisted/) });
+      expect(textOf(refused)).not.toMatch(/has moved/i);
       // What its admins ask for and is not there is no secret to them.
       const unknown = await ask("/v1/team/entities/a:none", bearer(own));
       expect([unknown.status, codeOf(unknown), isSigned(unknown)]).toEqual([404, "entity_unknown", true]);

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const LAUNCHER = join(import.meta.dirname, "..", "..", "..", "bin", "tes.mjs");
@@ -15,6 +16,8 @@ export interface RunOptions {
   /** Added to an environment that holds nothing but PATH, HOME and TMPDIR, the last two inside the place. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Standard input; without it there is none. */
+  readonly input?: string;
 }
 
 /** One run of `tes`. */
@@ -75,8 +78,11 @@ function start(dir: string, args: readonly string[], options: RunOptions): Runni
   const child = spawn(process.execPath, [LAUNCHER, ...args], {
     cwd: options.cwd ?? dir,
     env: { ...home, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+  }) as ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
+  // It may end before it has read all of it.
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end(options.input);
   let [stdout, stderr] = ["", ""];
   let tell: () => void = () => undefined;
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {

@@ -111,7 +111,7 @@ function follow(statement: { readonly [member: string]: Json }, version: string 
 }
 
 /** Lets our own client, which knows nothing but one head, decide whether the log now extends it. */
-export async function confirmByClient(url: string, { pin }: Witness, head: TreeHead): Promise<void> {
+export async function confirmByClient(url: string, pin: Witness["pin"], head: TreeHead): Promise<void> {
   const store = memoryPins();
   const { origin, size } = head;
   await store.save("pin", { ...pin, origin, size, root: head.root.toString("base64") });

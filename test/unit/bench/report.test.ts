@@ -46,4 +46,18 @@ describe("a line", () => {
     const [found] = lines([subject("hello"), subject("ours")], [rounds.hello, rounds.ours], { ours: 0.5 });
     expect(found).toMatchObject({ what: "ours", baseline: "hello", value: "0.50 (0.50–0.50)", met: true });
   });
+
+  test("whose quartiles lie on both sides of its aim decides nothing", () => {
+    const of = (...costs: number[]) =>
+      lines(
+        [subject("hello"), subject("ours")],
+        [costs.map(() => slice(1, 0.1)), costs.map((cost) => slice(cost, 1))],
+        {
+          ours: 0.8,
+        },
+      )[0]!;
+    expect(textOf(of(1, 1.25, 2))).toContain("[undecided]");
+    expect(textOf(of(1, 1.1, 1.2))).toContain("[met]");
+    expect(textOf(of(2, 1.9, 1.5))).toContain("[missed]");
+  });
 });

@@ -30,6 +30,14 @@ const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
   genesis: { genesis, receipt },
   declare: { receipts: [receipt], unchanged: ["a:b"] },
   bump: { dryRun: false, entity: "*", scope: "minor", changes: BUMPED.changes, receipt },
+  keyProof: {
+    registry: "default",
+    authority: "tes.example",
+    nonce: "n".repeat(22),
+    genesis,
+    announced: bytes32("kid"),
+    proofs: [{ slot: "VERSION_SIGNING_KEY", source: "env", kid: bytes32("kid"), mac: bytes32("mac") }],
+  },
   keys: {
     registry: "default",
     genesis: GENESIS,

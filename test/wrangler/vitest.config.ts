@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+/** Every way a deployment can go wrong, with the real wrangler: too many of its seconds for `npm test`. npm run test:wrangler */
+export default defineConfig({
+  test: {
+    name: "wrangler",
+    root: import.meta.dirname,
+    include: ["**/*.test.ts"],
+    globalSetup: ["../public-key.ts"],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+  },
+});
