@@ -1,5 +1,6 @@
 /**
- * Every way TES refuses, as one closed union of codes.
+ * Every way TES refuses, as one closed union of codes. One table, and long for that reason: a code that stood elsewhere
+ * could be mapped elsewhere.
  *
  * The table is the only place that maps a code to what each surface shows: HTTP status, WebSocket close code, process
  * exit code, and the public sentence. What happened inside stays in `TesError.cause`; only `detail` goes on the wire.

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 /** Every way a deployment can go wrong, with the real wrangler: too many of its seconds for `npm test`. npm run test:wrangler */
@@ -8,6 +9,7 @@ export default defineConfig({
     include: ["**/*.test.ts"],
     globalSetup: ["../public-key.ts"],
     fileParallelism: false,
+    reporters: ["default", ["json", { outputFile: join(import.meta.dirname, "../../reports/deployments.json") }]],
     testTimeout: 120_000,
     hookTimeout: 60_000,
   },
