@@ -236,6 +236,34 @@ describe("tes bump", () => {
   });
 });
 
+describe("tes entity", () => {
+  test("labels and types are shown, a retired one says so, and a reason can be read back from the history", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    await done(
+      place,
+      "entity",
+      "declare",
+      "api:v1",
+      "--parent",
+      "global:main",
+      "--label",
+      "owner=core",
+      "--label",
+      "tier=1",
+    );
+    expect(await json(place, "entity", "show", "api:v1")).toMatchObject({ metadata: { owner: "core", tier: "1" } });
+    expect(await done(place, "entity", "list", "--type", "api")).toMatch(/^entity.*\napi:v1 +0\.1\.0/);
+    await done(place, "bump", "api:v1", "minor", "--reason", "because", "--no-files");
+    const { entries } = await json<{ entries: { reason?: { digest: string } }[] }>(place, "history", "api:v1");
+    expect(entries[0]!.reason!.digest).toMatch(/^[0-9a-f]{64}$/);
+    await done(place, "entity", "retire", "api:v1");
+    expect(await done(place, "entity", "show", "api:v1")).toContain("retired");
+    expect((await failure(place.tes(["bump", "api:v1", "minor", "--json"]))).code).toBe("entity_retired");
+  });
+});
+
 describe("tes token", () => {
   test("a token bumps what its scope covers and nothing else; a foreign one does nothing", async () => {
     await using place = await makePlace();

@@ -21,6 +21,7 @@ import { type GitFlags, type GitStep, prepareGit, scopeFromCommits } from "./bum
 interface BumpFlags extends ReachOptions, GitFlags {
   readonly preid?: string;
   readonly expected?: string;
+  readonly reason?: string;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly files: boolean;
@@ -41,6 +42,7 @@ export function bumpCommand(io: CommandIo): Command {
     .addArgument(new Argument("[scope]", "how far").choices(SCOPES))
     .option("--preid <id>", "identifier of a prerelease: beta, for example")
     .option("--expected <version>", "only if this is the current version")
+    .option("--reason <text>", "why; kept beside the log and erasable")
     .option("--dry-run", "show the plan, take and write nothing")
     .option("--yes", "do not ask")
     .option("--no-files", "leave files alone")
@@ -75,8 +77,7 @@ export function bumpCommand(io: CommandIo): Command {
         });
       }
       const chosen = scope ?? (await scopeOfCommits(io, reached, entity, flags));
-      if (chosen !== null)
-        await bump(io, reached, { entity, scope: chosen, ...preidOf(flags), ...expectedOf(flags) }, flags);
+      if (chosen !== null) await bump(io, reached, { entity, scope: chosen, ...asked(flags) }, flags);
     });
 }
 
@@ -296,12 +297,13 @@ function quoted(text: string): string {
   return /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function preidOf({ preid }: BumpFlags): Pick<BumpRequest, "preid"> {
-  return preid === undefined ? {} : { preid };
-}
-
-function expectedOf({ expected }: BumpFlags): Pick<BumpRequest, "expected"> {
-  return expected === undefined ? {} : { expected };
+/** What of the request is there only when it was given. */
+function asked({ preid, expected, reason }: BumpFlags): Pick<BumpRequest, "preid" | "expected" | "reason"> {
+  return {
+    ...(preid === undefined ? {} : { preid }),
+    ...(expected === undefined ? {} : { expected }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 function parseSeq(text: string): number {

@@ -16,6 +16,7 @@ interface DeclareFlags extends ReachOptions {
   /** False for --no-parent. */
   readonly parent?: string | false;
   readonly carries?: readonly EntityFile[];
+  readonly label?: Readonly<Record<string, string>>;
   readonly dryRun?: true;
 }
 
@@ -23,10 +24,13 @@ export function entityCommand(io: CommandIo): Command {
   const command = new Command("entity").description("List, show and declare entities.");
   withReach(command.command("list"))
     .description("All entities as a tree, with their versions.")
+    .option("--type <type>", "those of one type only: component, for example")
     .addHelpText("after", "\nExample:\n  $ tes entity list")
-    .action(async (flags: ReachOptions) => {
+    .action(async (flags: ReachOptions & { readonly type?: string }) => {
       const { client, registry } = await reach(io, flags);
-      listEntities(io, registry, await client.entities());
+      const all = await client.entities();
+      const { type } = flags;
+      listEntities(io, registry, type === undefined ? all : all.filter(({ entity }) => entity.startsWith(`${type}:`)));
     });
   withReach(command.command("show <id>"))
     .description("One entity.")
@@ -41,6 +45,7 @@ export function entityCommand(io: CommandIo): Command {
     .option("--parent <id>", "what it follows")
     .option("--no-parent", "it follows nothing")
     .option("--carries <path[=pattern]>", "a file that carries its version; repeatable", collectFile)
+    .option("--label <key=value>", "a label; repeatable, and all of them are replaced", collectLabel)
     .option("--dry-run", "show what would be asked, ask nothing")
     .addHelpText(
       "after",
@@ -148,6 +153,8 @@ async function show(io: CommandIo, { client }: Reached, id: string): Promise<voi
     ["parent", view.parent ?? "-"],
     ["strategy", view.strategy],
     ...view.files.map(({ path, pattern }) => ["file", pattern === undefined ? path : `${path}  ${pattern}`]),
+    ...Object.entries(view.metadata ?? {}).map(([key, value]) => ["label", `${key}=${value}`]),
+    ...(view.retired === true ? [["retired", "yes"]] : []),
     ["last statement", `${view.seq}, ${new Date(view.at).toISOString()}`],
   ];
   io.stdout(table([{ title: "member" }, { title: "value" }], rows));
@@ -164,6 +171,9 @@ export function asTree(entities: readonly EntityView[]): { readonly view: Entity
     }
   };
   walk(null, 0);
+  // Of a part of the entities, some have parents that are not in it: each such one begins a tree.
+  const known = new Set(entities.map(({ entity }) => entity));
+  for (const parent of below.keys()) if (parent !== null && !known.has(parent)) walk(parent, 0);
   return out;
 }
 
@@ -181,13 +191,14 @@ function parentsFirst(wanted: readonly Declaration[]): Declaration[] {
 }
 
 function declarationFrom(id: string, flags: DeclareFlags): Declaration {
-  const { version, strategy, parent, carries } = flags;
+  const { version, strategy, parent, carries, label } = flags;
   return {
     entity: id,
     ...(version === undefined ? {} : { version }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(parent === undefined ? {} : { parent: parent === false ? null : parent }),
     ...(carries === undefined ? {} : { files: [...carries] }),
+    ...(label === undefined ? {} : { metadata: { ...label } }),
   };
 }
 
@@ -196,4 +207,10 @@ function collectFile(text: string, before: readonly EntityFile[] = []): EntityFi
   const path = equals < 0 ? text : text.slice(0, equals);
   if (path === "") throw new TesError("usage", { detail: "--carries takes a path, or path=pattern." });
   return [...before, equals < 0 ? { path } : { path, pattern: text.slice(equals + 1) }];
+}
+
+function _collectLabel(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new TesError("usage", { detail: "--label takes key=value." });
+  return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
