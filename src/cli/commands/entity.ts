@@ -209,7 +209,7 @@ function collectFile(text: string, before: readonly EntityFile[] = []): EntityFi
   return [...before, equals < 0 ? { path } : { path, pattern: text.slice(equals + 1) }];
 }
 
-function _collectLabel(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+function collectLabel(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const equals = text.indexOf("=");
   if (equals < 1) throw new TesError("usage", { detail: "--label takes key=value." });
   return { ...before, [text.slice(0, equals)]: text.slice(equals + 1) };
