@@ -21,7 +21,7 @@ export interface Line {
   /** With its spread, where there is one. */
   readonly value: string;
   readonly aim?: string;
-  /** Whether the aim is reached; undefined where there is none, or nothing counts. */
+  /** Whether the aim is reached; undefined where there is none, or the rounds lie on both sides of it. */
   readonly met?: boolean;
   /** What was seen beside it: throughput, other figures. */
   readonly beside?: string;

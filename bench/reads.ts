@@ -13,9 +13,10 @@ export const reads: Bench = {
   name: "reads",
   title: "Signed reads",
   method:
-    "One entity, read by everybody (the Worker may answer from memory), with a nonce (the object signs each answer), and one that does not exist (a signed problem document), against a Worker that answers `hello`.",
+    "One entity, read by everybody (the Worker may answer from memory), with a nonce (the object signs each answer), and one that does not exist (a signed problem document), against a Worker that answers `hello`. Beside them a Worker that sends as many bytes in as many headers as a signed answer has, out of a constant: what is left between it and a hot read is our code.",
   async run({ effort, note, worker }) {
     await using hello = await startBenchWorker({ entry: "hello.ts" });
+    await using constant = await startBenchWorker({ entry: "constant.ts" });
     await using ours = await startBenchAuthority({ worker });
     await declareEntity(ours);
     const { port, workerdPid: pid } = ours.authority;
@@ -38,7 +39,16 @@ export const reads: Bench = {
           pid: hello.pid,
           port: hello.port,
         },
-        of("hot read", 200, () => hot),
+        {
+          ...of("the same bytes from a constant", 200, () => get(constant.port, PATH)),
+          pid: constant.pid,
+          port: constant.port,
+        },
+        // Between two slices an answer grows too old: it is hot again after one read.
+        {
+          ...of("hot read", 200, () => hot),
+          warm: () => fetch(ours.authority.url + PATH).then((answer) => answer.text()),
+        },
         of("nonce read", 200, () => nonceRead(port, PATH)),
         of("problem answer", 404, () => missing),
       ];

@@ -2,9 +2,10 @@
 
 import type { Bench, Line } from "./bench.ts";
 
-const verdictOf = ({ met, void: reason }: Line): string => {
+const verdictOf = ({ aim, met, void: reason }: Line): string => {
   if (reason !== undefined) return "void";
-  return met === undefined ? "" : met ? "met" : "missed";
+  if (aim === undefined) return "";
+  return met === undefined ? "undecided" : met ? "met" : "missed";
 };
 
 /** One line for a terminal. */

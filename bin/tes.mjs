@@ -13,6 +13,13 @@ import { installedPrograms, installProblem, missingPrograms } from "./installed.
 const SOURCE = fileURLToPath(new URL("../src/cli/entry.ts", import.meta.url));
 const BUILT = new URL("../dist/cli/main.js", import.meta.url);
 const BUILT_NEEDS_NODE = 22;
+/** Commands that start nothing which has to end with them. In this process's place they are quicker by a third. */
+const EXECUTED = ["config"];
+/** execve(2): in Node 24 and later, not on Windows. */
+const REPLACES_ITSELF =
+  Number.parseInt(process.versions.node, 10) >= 24 &&
+  typeof process.execve === "function" &&
+  process.platform !== "win32";
 const PASSED_ON = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 const args = process.argv.slice(2);
@@ -26,8 +33,10 @@ function runSource() {
     process.exitCode = 1;
     return;
   }
+  const bun = installedPrograms().bun;
+  if (EXECUTED.includes(args[0]) && REPLACES_ITSELF) process.execve(bun, [bun, SOURCE, ...args], process.env);
   // The channel carries no messages: it closes when this process is killed, and tes then stops like on a signal.
-  const child = spawn(installedPrograms().bun, [SOURCE, ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const child = spawn(bun, [SOURCE, ...args], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
   for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     process.stderr.write(`error Bun does not start: ${error.message}\n`);

@@ -228,10 +228,10 @@ Reads that anyone may make of a public registry send \`Access-Control-Allow-Orig
 This list is closed. A client takes each of these for an outage, never for an answer:
 
 - 101 and OPTIONS;
-- 404 \`registry_unknown\`: a name that no registry has, one that was delisted, and a genesis or import that is refused before there is a key to answer with;
+- 404 \`registry_unknown\`: a name that no registry has, one that was delisted, and a genesis or import that is refused before there is a key to answer with. Such a name does not reach an object: \`default\` is asked for its list first;
 - 200 and 503 of \`/v1/default/key-proof\` before the genesis, whose proof stands by itself;
 - 421 \`misdirected_request\`: a host that is not in \`TES_AUTHORITIES\`;
-- 400 \`bad_request\`: a path with dot segments or not encoded;
+- 400 \`bad_request\`: a path with dot segments or not encoded, a Host or a target that is none;
 - 429 \`rate_limited\` of an address, before the object;
 - 503 \`signing_key_missing\` and \`signing_key_mismatch\`;
 - routes outside \`/v1/{registry}\`: \`/healthz\`, \`/openapi.json\`, the dashboard's files, the guide, and 404 \`route_unknown\`;

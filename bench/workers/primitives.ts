@@ -6,7 +6,13 @@ import { fromHex, utf8 } from "../../src/core/bytes.ts";
 import { contentDigest } from "../../src/core/digest.ts";
 import { sha256, sha256Hex } from "../../src/core/hash.ts";
 import { type AnswerSigner, type HttpRequestParts, signAnswer, verifyAnswer } from "../../src/core/http-signatures.ts";
-import { deriveHmacKey, type Ed25519Pair, importEd25519Seed, parseMasterKey } from "../../src/core/keys.ts";
+import {
+  deriveHmacKey,
+  type Ed25519Pair,
+  generateMasterKey,
+  importEd25519Seed,
+  parseMasterKey,
+} from "../../src/core/keys.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { loadSigningKey } from "../../src/worker/signing-key.ts";
 import type { Store } from "../../src/worker/store.ts";
@@ -156,6 +162,8 @@ async function keys(): Promise<Record<string, Operation>> {
       const created = seconds();
       return signAnswer(answer, REQUEST, [signer], { created, expires: created + LIFETIME_S });
     },
+    "make/bare": async () => crypto.getRandomValues(new Uint8Array(32)),
+    "make/tes": async () => generateMasterKey(),
     "load/bare": () => crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]),
     "load/tes": () => loadSigningKey(env, store, "default", record, false),
   };

@@ -32,15 +32,17 @@ export interface Keys {
  * beside it would only stop the authority.
  *
  * @param keyGiven whether the signing key comes from somewhere else
- * @throws {TesError} `file_unwritable`
+ * @param hasBegun asks the authority whether it has a registry; called only where it may have one without a key on file
+ * @throws {TesError} `file_unwritable`, what `hasBegun` throws
  */
-export async function prepareKeys(dataDir: string, keyGiven: boolean): Promise<Keys> {
+export async function prepareKeys(dataDir: string, keyGiven: boolean, hasBegun: () => Promise<boolean>): Promise<Keys> {
   const paths = await prepareDataDir(dataDir);
-  const began = (await readdir(paths.objects)).length > 0;
   const present = (await readIfPresent(paths.signingKey)) !== null;
+  const known = (await readRecoveryPublic(paths)) !== null;
+  const lacking = (!present && !keyGiven) || !known;
+  const began = lacking && (await readdir(paths.objects)).length > 0 && (await hasBegun());
   const make = !present && !keyGiven && !began;
   if (make) await createKeyFile(paths.signingKey, generateMasterKey());
-  const known = (await readRecoveryPublic(paths)) !== null;
   if (!known && !began) await createRecoveryKey(paths, generateMasterKey());
   return {
     paths,

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { type ErrorCode, TesError, toTesError } from "../core/errors.ts";
+import { TES_VERSION } from "../protocol/version.ts";
 import { type CommandIo, exitCodeFor, hasFinding, printError, processIo } from "./output.ts";
 
 interface CommandEntry {
@@ -112,6 +113,7 @@ async function buildProgram(argv: readonly string[], io: CommandIo): Promise<Com
   const program = new Command("tes")
     .description("Transcendent Edge Sentinel: a version authority")
     .usage("<command> [options]")
+    .version(TES_VERSION, "-v, --version", "print the version")
     .option("--json", "machine-readable output: JSON on stdout, problems on stderr")
     .addHelpText("after", "\nExample:\n  $ tes serve --port 0 --data .tes");
   const asked = askedCommand(argv);

@@ -38,6 +38,7 @@ export function processIo(argv: readonly string[]): CommandIo {
   const env = process.env;
   const end = argv.indexOf("--");
   const options = end < 0 ? argv : argv.slice(0, end);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   return {
     stdout: (text) => void process.stdout.write(text),
     stderr: (text) => void process.stderr.write(text),
@@ -49,6 +50,11 @@ export function processIo(argv: readonly string[]): CommandIo {
     env,
     now: () => Date.now(),
   };
+}
+
+/** `tes … | head` closes the pipe early: whoever does that has read what they wanted. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 /** Colours only on a terminal; NO_COLOR (no-color.org) counts when it is set and not empty. */

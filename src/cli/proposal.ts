@@ -3,13 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseSemver } from "../core/semver.ts";
-import type { RegistryFile } from "../protocol/registry-file.ts";
-
-export interface Proposal {
-  readonly file: RegistryFile;
-  /** Why it is as it is, for people. */
-  readonly reasons: readonly string[];
-}
+import type { Proposal } from "./manifests.ts";
 
 /** One entity, `global:main`, at the version that package.json has, or at 0.1.0. */
 export async function proposeRegistryFile(root: string, registry: string): Promise<Proposal> {
@@ -17,7 +11,7 @@ export async function proposeRegistryFile(root: string, registry: string): Promi
   const files = version === null ? [] : [{ path: "package.json" }];
   return {
     file: { registry, entities: [{ id: "global:main", version: version ?? "0.1.0", files }] },
-    reasons: [version === null ? "no package.json with a version is here" : `package.json is at ${version}`],
+    lines: [version === null ? "No package.json with a version is here." : `package.json is at ${version}.`],
   };
 }
 

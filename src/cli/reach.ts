@@ -59,6 +59,8 @@ export interface Located {
 export interface Reached extends Located {
   readonly client: TesClient;
   readonly url: string;
+  /** The genesis hash that was taken on first use in this run, if one was. */
+  readonly firstTrust: () => string | null;
 }
 
 /**
@@ -93,6 +95,7 @@ export async function reach(io: CommandIo, options: ReachOptions): Promise<Reach
       detail: `No URL is given (--url, $TES_URL, tes.registry.json), and no authority runs on ${paths.root}.`,
     });
   }
+  let first: string | null = null;
   const client = createClient({
     url,
     registry,
@@ -102,12 +105,13 @@ export async function reach(io: CommandIo, options: ReachOptions): Promise<Reach
     // Who can write to the data directory is the operator already.
     trustFirst: options.trustFirst === true || local,
     onFirstTrust: (genesis) => {
+      first = genesis;
       if (!local) printNote(io, `trusted on first use, compare it with what its operator publishes: ${genesis}`);
     },
     token: await findToken(io, options, local ? paths.adminToken : null, registry),
     now: io.now,
   });
-  return { ...located, url, client };
+  return { ...located, url, client, firstTrust: () => first };
 }
 
 async function runningUrl(paths: DataPaths): Promise<string | null> {

@@ -1,5 +1,6 @@
 /** `--from-commits`: the scope that the commits since an entity's last tag ask for. */
 
+import { compareSemver, parseSemver } from "../core/semver.ts";
 import type { EntityFile } from "../protocol/files.ts";
 import { directoriesOf, type ScopeFinding, scopeOf } from "./commits.ts";
 import { type Checkout, commitsSince, listTags } from "./git.ts";
@@ -17,6 +18,8 @@ export interface SinceOptions {
 export interface SinceFinding extends ScopeFinding {
   /** The tag the commits are counted from; null when there is none, and so from the beginning. */
   readonly since: VersionTag | null;
+  /** What is odd about that tag; null for nothing. */
+  readonly warning: string | null;
 }
 
 /**
@@ -41,5 +44,15 @@ export async function scopeSinceTag(
   const directories = files === undefined ? undefined : directoriesOf(files, checkout.prefix);
   const found = scopeOf(commits, { directories, version, zeroMajor });
   const from = since === null ? "From the beginning" : `Since ${since.tag}`;
-  return { ...found, since, why: `${from}: ${found.why}` };
+  return { ...found, since, warning: aheadOf(since, version), why: `${from}: ${found.why}` };
+}
+
+/** A tag of a version that the authority never gave: what came before it would be counted by nobody. */
+function aheadOf(since: VersionTag | null, version: string | undefined): string | null {
+  if (since === null || version === undefined) return null;
+  if (compareSemver(parseSemver(since.version), parseSemver(version)) <= 0) return null;
+  return (
+    `The tag ${since.tag} is ahead of ${version}, the version at the authority, and commits before it are not counted: ` +
+    "delete it if it was a mistake, or say the scope yourself."
+  );
 }

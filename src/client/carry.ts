@@ -14,7 +14,7 @@ import type { RestoreRequest } from "../protocol/requests.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import type { Settings } from "./options.ts";
 import { jsonOf, outageOf, readJson, textOf, verifyResponse } from "./response.ts";
-import type { Session } from "./session.ts";
+import { type Session, vouchedFor } from "./session.ts";
 import { exchange, type RawAnswer } from "./transport.ts";
 import { trustKey } from "./trust.ts";
 
@@ -91,6 +91,7 @@ export interface ImportTarget {
  */
 export function createImportTarget(settings: Settings): ImportTarget {
   const { registry, url, token } = settings;
+  let vouching: Promise<boolean> | undefined;
 
   /** One exchange whose answer is signed by the keys that `keysOf` finds, in the answer or beside it. */
   const exchanged = async <T>(
@@ -99,6 +100,8 @@ export function createImportTarget(settings: Settings): ImportTarget {
     read: (raw: RawAnswer) => { readonly answer: T; readonly keys: GenesisKeys },
   ): Promise<T> => {
     const headers: Record<string, string> = { accept: MEDIA_TYPES.json, ...sent?.headers };
+    vouching ??= vouchedFor(settings);
+    await vouching;
     if (token !== undefined) headers.authorization = `Bearer ${token.reveal()}`;
     if (sent !== null) {
       headers["content-type"] = sent.type;

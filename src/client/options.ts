@@ -25,7 +25,10 @@ export interface ClientOptions {
    * seen more, follows.
    */
   readonly onRestored?: ((restored: Restored) => void) | undefined;
-  /** Bearer token. Sent over https, and over http to this machine only. */
+  /**
+   * Bearer token. Sent over https, and over http to this machine only; and not before the authority has proved itself
+   * by its keys (docs/formats.md, The chain of keys).
+   */
   readonly token?: string | Secret<string> | undefined;
   /** Default: in memory. */
   readonly store?: PinStore | undefined;

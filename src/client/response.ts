@@ -120,8 +120,9 @@ export function readJson(body: Bytes): JsonValue {
 /** An answer that nothing proves, as the outage it is. What it claims is shown as a claim and never acted on. */
 export function outageOf(answer: Pick<RawAnswer, "status" | "header" | "body">): TesError {
   const claim = claimedCode(answer);
+  const hint = claim === "registry_unknown" ? " If that is so, no registry has this name here: check the name." : "";
   return new TesError("answer_unsigned", {
-    detail: `HTTP ${answer.status}${claim === undefined ? "" : `, which says, unproved: ${claim}`}.`,
+    detail: `HTTP ${answer.status}${claim === undefined ? "" : `, which says, unproved: ${claim}`}.${hint}`,
     facts: { status: answer.status, ...(claim === undefined ? {} : { claim }) },
   });
 }

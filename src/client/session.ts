@@ -10,12 +10,12 @@ import { type ErrorCode, TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { EMPTY_ROOT } from "../core/merkle.ts";
 import { type KeysAnswer, parseAnswer } from "../protocol/answers.ts";
-import { HEADERS, MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
+import { DEFAULT_REGISTRY, HEADERS, MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
 import { createLogView, type LogView, stale } from "./log-view.ts";
 import type { Settings } from "./options.ts";
 import type { Pin } from "./pins.ts";
 import { hashesOf, type VerifiedReceipt, verifyNote, verifyReceipt } from "./receipt.ts";
-import { jsonOf, outageOf, readJson, type VerifiedResponse, verifyResponse } from "./response.ts";
+import { jsonOf, noteOf, outageOf, readJson, type VerifiedResponse, verifyResponse } from "./response.ts";
 import { exchange, type RawAnswer, type Sending } from "./transport.ts";
 import { type Restored, type Trust, verifyKeys } from "./trust.ts";
 
@@ -63,7 +63,8 @@ export function createSession(settings: Settings): Session {
   let trusting: Promise<Trust> | undefined;
 
   const sendingOf = (path: string, atLeast: number, write: WriteBody | undefined, as: "holder" | "anyone"): Sending => {
-    const hot = settings.hotReads && write === undefined;
+    // Who asks as anyone and has a token will send it once the answer has proved the authority: no replay may do that.
+    const hot = settings.hotReads && write === undefined && (as === "holder" || settings.token === undefined);
     const headers: Record<string, string> = { accept: "application/json, text/plain;q=0.9" };
     if (!hot) headers[HEADERS.nonce.toLowerCase()] = toBase64Url(random(NONCE_BYTES));
     if (atLeast > 0) headers[HEADERS.minSize.toLowerCase()] = String(atLeast);
@@ -122,11 +123,12 @@ export function createSession(settings: Settings): Session {
     return hashesOf(answer.proof);
   });
 
-  /** Fetches the keys, checks their chain by itself, and only then the signature of the answer that brought them. */
-  const fetchKeys = async (expected: string | undefined): Promise<Fetched> => {
+  /**
+   * Fetches the keys, checks their chain by itself, and only then the signature of the answer that brought them. Without
+   * the token: whoever answers has proved nothing yet.
+   */
+  const fetchKeys = async (expected: string | undefined, as: "holder" | "anyone" = "anyone"): Promise<Fetched> => {
     const atLeast = await view.size();
-    const ask = <T>(judge: (raw: RawAnswer) => Promise<T>, as?: "anyone") =>
-      send(pathOf.keys(registry), atLeast, undefined, judge, as);
     const judge = async (raw: RawAnswer) => {
       // Without keys nothing else than the keys can be proved, not even an error.
       if (raw.status !== 200 || raw.header("signature") === null) throw outageOf(raw);
@@ -138,20 +140,33 @@ export function createSession(settings: Settings): Session {
       if (!restored && response.provenance.size < atLeast) throw stale(response.provenance.size, atLeast);
       return { answer: parseAnswer("keys", jsonOf(response), "answer_malformed"), trust, atLeast };
     };
-    // A token that is refused must not hide the keys: with them, the next refusal is signed and says why.
-    return ask(judge).catch((thrown: unknown) => {
-      if (settings.token === undefined || !isRefusal(thrown)) throw thrown;
-      return ask(judge, "anyone").catch(() => {
-        throw thrown;
-      });
+    const ask = (who: "holder" | "anyone") => send(pathOf.keys(registry), atLeast, undefined, judge, who);
+    return ask(as).catch(async (thrown: unknown) => {
+      // A delisted registry is there for its own admins only. They show who they are where `default` proved itself.
+      if (as === "holder" || settings.token === undefined || !isAbsence(thrown)) throw thrown;
+      if (!(await vouchedFor(settings))) throw thrown;
+      return ask("holder");
     });
+  };
+
+  /** The head of a log that is shown to holders of a token only; undefined where this one does not see it either. */
+  const fetchNote = async (trust: Trust): Promise<string | undefined> => {
+    if (settings.token === undefined || settings.hotReads) return undefined;
+    try {
+      return noteOf((await askTrusted(trust, pathOf.checkpoint(registry))).response);
+    } catch (thrown) {
+      // What comes next is refused for the same reason, or does without reading.
+      if (thrown instanceof TesError && NOT_SHOWN.has(thrown.code)) return undefined;
+      throw thrown;
+    }
   };
 
   /** Pins what is not pinned, follows the chain, and takes the checkpoint that came along. */
   const adopt = async ({ answer, trust, atLeast }: Fetched): Promise<Trust> => {
     const restored = await remember(trust);
     trusting = Promise.resolve(trust);
-    await view.observe(await verifyNote(answer.checkpoint, trust), restored ? 0 : atLeast);
+    const note = answer.checkpoint ?? (await fetchNote(trust));
+    if (note !== undefined) await view.observe(await verifyNote(note, trust), restored ? 0 : atLeast);
     return trust;
   };
 
@@ -241,11 +256,20 @@ export function createSession(settings: Settings): Session {
       }),
     async keys() {
       const { genesis } = await session.trust();
-      const fetched = await fetchKeys(genesis);
+      let fetched = await fetchKeys(genesis);
+      if (fetched.answer.checkpoint === undefined && settings.token !== undefined) {
+        // With the token there is more to see; one that is refused hides nothing that was seen without it.
+        const first = fetched;
+        fetched = await fetchKeys(genesis, "holder").catch((thrown: unknown) => {
+          if (isOutage(thrown)) return first;
+          throw thrown;
+        });
+      }
       return { answer: fetched.answer, trust: await adopt(fetched) };
     },
     async found(path, write, accept) {
       const atLeast = await view.size();
+      await vouchedFor(settings);
       const raw = await send(path, atLeast, write, async (answer) => {
         if (answer.status >= 500 || answer.header("signature") === null) throw outageOf(answer);
         return answer;
@@ -268,10 +292,40 @@ export function createSession(settings: Settings): Session {
   return session;
 }
 
-/** An unsigned 401: the token was refused, or nothing is public here. */
-function isRefusal(thrown: unknown): boolean {
-  return thrown instanceof TesError && thrown.code === "answer_unsigned" && thrown.facts?.status === 401;
+/**
+ * Whether the authority is known by another registry of it: `default` is pinned beside this one, and proves itself now.
+ * Where a registry cannot show keys of its own, before its genesis and after it was delisted, this is all that tells
+ * whom a token would go to. Without such a pin nothing is asked.
+ *
+ * @throws what does not hold, so that no token leaves
+ */
+export async function vouchedFor(settings: Settings): Promise<boolean> {
+  const { registry, pinKey, store } = settings;
+  if (registry === DEFAULT_REGISTRY || !pinKey.endsWith(`/${registry}`)) return false;
+  const beside = `${pinKey.slice(0, -registry.length)}${DEFAULT_REGISTRY}`;
+  if ((await store.load(beside)) === undefined) return false;
+  const of = { registry: DEFAULT_REGISTRY, pinKey: beside, genesis: undefined, token: undefined, hotReads: false };
+  await createSession({ ...settings, ...of }).trust();
+  return true;
 }
+
+function isOutage(thrown: unknown): boolean {
+  return thrown instanceof TesError && thrown.code === "answer_unsigned";
+}
+
+/** An unsigned 404: as far as strangers are told, there is no such registry. */
+function isAbsence(thrown: unknown): boolean {
+  return isOutage(thrown) && (thrown as TesError).facts?.status === 404;
+}
+
+/** Refusals of whoever may not read. */
+const NOT_SHOWN: ReadonlySet<ErrorCode> = new Set([
+  "token_missing",
+  "token_invalid",
+  "token_expired",
+  "token_revoked",
+  "forbidden",
+]);
 
 /** What is found where an authority signs under keys that this client does not know yet, or its log was set back. */
 const OTHER_KEYS: ReadonlySet<ErrorCode> = new Set([

@@ -174,7 +174,7 @@ export const ERRORS = {
     "Retire entities, or open another registry.",
   ),
   entity_retired: row(409, "The entity is retired and takes no new version.", "Declare another entity."),
-  entity_unknown: row(404, "There is no such entity.", "List them: GET /v1/{registry}/entities."),
+  entity_unknown: row(404, "There is no such entity.", "List them: tes entity list, or GET /v1/{registry}/entities."),
   epoch_invalid: row(
     422,
     "The restore does not fit this log, or the recovery key did not sign it.",
@@ -195,8 +195,8 @@ export const ERRORS = {
   parent_unknown: row(422, "The parent does not exist.", "Declare the parent first, or in the same request."),
   registry_read_only: row(
     409,
-    "The registry has moved and takes no more writes.",
-    "Follow registry.moved to its new place.",
+    "The registry takes no writes here.",
+    "The detail says why: go to where it moved, restore the backup that it is, or ask who delisted it.",
   ),
   registry_unknown: row(404, "There is no such registry.", "Create it: tes init, or tes registry create."),
   statement_too_large: row(422, "The statement would be longer than 65,535 bytes.", "Send less in one statement."),

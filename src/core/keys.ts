@@ -51,6 +51,18 @@ export function isPublicKeyText(hex: string): boolean {
 }
 
 /**
+ * What is plain to see about a key that no random source made: all its bytes are one, or they count in equal steps. One
+ * in 2^240 random keys is such a one; whoever guesses begins with these.
+ *
+ * @returns null for every other key, which may be as bad and does not show it
+ */
+export function weaknessOf(key: Uint8Array): string | null {
+  const step = (i: number): number => (key[i + 1]! - key[i]! + 256) % 256;
+  for (let i = 1; i < key.length - 1; i++) if (step(i) !== step(0)) return null;
+  return step(0) === 0 ? "Every byte of this one is the same." : "The bytes of this one count up or down.";
+}
+
+/**
  * Reads a master key: 64 hexadecimal characters of either case and nothing else, no white space around them.
  *
  * @throws {TesError} `key_format`, whose detail says what is wrong without repeating any of the text
@@ -67,6 +79,8 @@ export function parseMasterKey(text: string): Secret<Bytes> {
   const bytes = fromHex(text);
   if (bytes === null) throw new TesError("key_format", { detail: "This one has a character that is not hexadecimal." });
   if (isPublicKeyText(text)) throw new TesError("key_public");
+  const weakness = weaknessOf(bytes);
+  if (weakness !== null) throw new TesError("key_format", { detail: weakness });
   return new Secret(bytes);
 }
 

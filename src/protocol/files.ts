@@ -51,6 +51,20 @@ export function isFilePath(text: string): boolean {
   return text.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..");
 }
 
+/** Directories whose contents git and TES write themselves, and run: `.git/hooks`, `.git/config`, the keys in `.tes`. */
+const KEPT_OUT: ReadonlySet<string> = new Set([".git", "git~1", ".tes", "tes~1"]);
+
+/**
+ * Whether a path goes through `.git` or `.tes`, in any spelling that a file system may take for one of them: case,
+ * dots and spaces at the end (Windows), a stream behind a colon and a short name (NTFS), letters that nobody sees (HFS+).
+ */
+export function isKeptOut(path: string): boolean {
+  return path.split("/").some((segment) => {
+    const seen = segment.replace(/\p{Default_Ignorable_Code_Point}/gu, "").toLowerCase();
+    return KEPT_OUT.has(seen.replace(/:.*$/, "").replace(/[. ]+$/, ""));
+  });
+}
+
 export const EntityFile = v.strictObject({
   path: v.pipe(
     v.string(),
@@ -70,6 +84,7 @@ export const EntityFile = v.strictObject({
 /** One file: with a pattern, its one group is the version; without, the name of the file says where it stands. */
 export type EntityFile = v.InferOutput<typeof EntityFile>;
 
+/** What a log may hold: rules that came later are not applied to what was accepted before them. */
 export const EntityFiles = v.pipe(
   v.array(EntityFile),
   v.maxLength(MAX_ENTITY_FILES, `at most ${MAX_ENTITY_FILES} files`),
@@ -77,4 +92,10 @@ export const EntityFiles = v.pipe(
     (files) => new Set(files.map(({ path, pattern }) => JSON.stringify([path, pattern]))).size === files.length,
     "the same file and pattern stand twice",
   ),
+);
+
+/** What may be declared from now on. */
+export const DeclaredFiles = v.pipe(
+  EntityFiles,
+  v.checkItems(({ path }) => !isKeptOut(path), "nothing in .git or .tes"),
 );

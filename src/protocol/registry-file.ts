@@ -4,7 +4,7 @@ import { type ErrorCode, TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_ENTITIES } from "../core/limits.ts";
 import { Entity, HexHash, Labels, Registry, Strategy, Version } from "./fields.ts";
-import { EntityFiles } from "./files.ts";
+import { DeclaredFiles } from "./files.ts";
 import { parseWith } from "./parse.ts";
 import { DEFAULT_REGISTRY } from "./paths.ts";
 import type { Declaration } from "./requests.ts";
@@ -16,7 +16,7 @@ const FileEntity = v.strictObject({
   version: v.exactOptional(Version),
   strategy: v.exactOptional(Strategy),
   parent: v.exactOptional(v.nullable(Entity)),
-  files: v.exactOptional(EntityFiles),
+  files: v.exactOptional(DeclaredFiles),
   metadata: v.exactOptional(Labels),
 });
 

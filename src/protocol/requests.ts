@@ -17,7 +17,7 @@ import {
   Version,
   Visibility,
 } from "./fields.ts";
-import { EntityFiles } from "./files.ts";
+import { DeclaredFiles } from "./files.ts";
 import { EVERY_ENTITY } from "./ids.ts";
 import { parseWith } from "./parse.ts";
 import { STATEMENT_SCHEMAS } from "./statements.ts";
@@ -39,7 +39,7 @@ const Declaration = v.strictObject({
   version: v.exactOptional(Version),
   strategy: v.exactOptional(Strategy),
   parent: v.exactOptional(v.nullable(Entity)),
-  files: v.exactOptional(EntityFiles),
+  files: v.exactOptional(DeclaredFiles),
   metadata: v.exactOptional(Labels),
 });
 /**

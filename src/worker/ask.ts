@@ -8,6 +8,7 @@ import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../core/limits.ts";
 export const READ_HEADERS = [
   "authorization",
   "content-digest",
+  "content-encoding",
   "content-type",
   "idempotency-key",
   "tes-min-size",
@@ -15,7 +16,9 @@ export const READ_HEADERS = [
 ] as const;
 
 /** Headers whose value never holds a comma: one in it means that the header was sent twice. */
-const SINGLE_HEADERS: ReadonlySet<string> = new Set(READ_HEADERS.filter((name) => name !== "content-digest"));
+const SINGLE_HEADERS: ReadonlySet<string> = new Set(
+  READ_HEADERS.filter((name) => name !== "content-digest" && name !== "content-encoding"),
+);
 
 /** A request as the object sees it. */
 export interface Ask {
@@ -43,10 +46,15 @@ export interface Answer {
 /** Reads at most `MAX_BODY_BYTES`; null when there is more. Never buffers beyond the limit. */
 async function readBody(request: Request): Promise<Bytes | null> {
   if (request.body === null) return new Uint8Array(0);
-  const declared = Number(request.headers.get("content-length") ?? "0");
+  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > MAX_BODY_BYTES) {
     await request.body.cancel();
     return null;
+  }
+  if (declared <= MAX_BODY_BYTES) {
+    // HTTP holds the sender to that length, and one read spares the steps of a stream.
+    const body = new Uint8Array(await request.arrayBuffer());
+    return body.length > MAX_BODY_BYTES ? null : body;
   }
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -85,7 +93,12 @@ export async function askOf(request: Request, url: URL, authority: string): Prom
   }
   let body: Bytes | null = new Uint8Array(0);
   if (request.method !== "GET" && request.method !== "HEAD") {
-    body = await readBody(request);
+    // What the sender broke off, or framed wrongly, is the sender's fault: nothing of it is acted on.
+    const cut = { code: "bad_request", detail: "The body did not come whole." } as const;
+    body = await readBody(request).catch(() => {
+      fault ??= cut;
+      return new Uint8Array(0);
+    });
     if (body === null) fault ??= { code: "body_too_large", detail: `At most ${MAX_BODY_BYTES} bytes.` };
   }
   return {

@@ -1,7 +1,7 @@
 /** Bearer tokens: who asks, and what they may do. The format is in docs/formats.md, section Token. */
 
 import { decodeJwt, errors, jwtVerify, SignJWT } from "jose";
-import { toBase64Url } from "../core/bytes.ts";
+import { fromBase64Url, toBase64Url } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_TOKEN_CHARS } from "../core/limits.ts";
@@ -31,6 +31,12 @@ export function createTokenVerifier(keys: SigningKeys, registry: string): TokenV
       const token = /^Bearer ([A-Za-z0-9_.-]+)$/i.exec(authorization)?.[1];
       if (token === undefined) throw new TesError("token_invalid", { detail: "Send Authorization: Bearer <token>." });
       if (token.length > MAX_TOKEN_CHARS) throw new TesError("token_invalid", { detail: "It is too long." });
+      // One token has one text: the last character of a part may have bits that decoders pass over.
+      if (token.split(".").some((part) => fromBase64Url(part) === null)) {
+        throw new TesError("token_invalid", {
+          detail: "A part of it is not base64url, or not the shortest form of it.",
+        });
+      }
       const known = believed.get(token);
       if (known !== undefined) {
         if (known.exp * 1000 > now) return known;

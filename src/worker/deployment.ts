@@ -18,6 +18,11 @@ export type Listing = "absent" | "unlisted" | "listed" | "delisted";
 export interface DeploymentCalls {
   /** Whether `default` believes this bearer token, and it has the scope admin. */
   admits(authorization: string): Promise<Told<TokenClaims>>;
+  /**
+   * Whether requests for another registry may reach its object: it is on the list, or the bearer token may open it. On
+   * one machine an object is a file from the moment it is asked, so that unknown names must not get that far.
+   */
+  knows(name: string, authorization: string | null): Promise<Told<boolean>>;
   listingOf(name: string): Promise<Told<Listing>>;
   enlist(name: string, genesis: string, by: string): Promise<Told<"listed">>;
   /** Told to a registry that `default` delisted. */

@@ -4,9 +4,11 @@
  */
 
 import { TesError } from "../core/errors.ts";
+import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type Answer, askOf, READ_HEADERS } from "./ask.ts";
 import { authorityOf } from "./authorities.ts";
 import { ADDRESS_RATE, addressOf, type Buckets, createBuckets, parseRate } from "./bucket.ts";
+import { defaultObject, type Told } from "./deployment.ts";
 import type { WorkerEnv } from "./env.ts";
 import { createReadCache } from "./read-cache.ts";
 import { minSizeOf } from "./request.ts";
@@ -40,8 +42,41 @@ function isShareable({ method, headers }: Request): boolean {
   return method === "GET" && READ_HEADERS.every((name) => name === "tes-min-size" || !headers.has(name));
 }
 
+/** Names that `default` was found to know, so that it is asked once for each in the life of this isolate. */
+const known = new Set<string>();
+/** Bounds it; a deployment with more asks again now and then. */
+const MAX_KNOWN_NAMES = 10_000;
+
+/** What there is to say about a name before its object is asked; undefined: ask it. */
+async function refusalOf(request: Request, url: URL, env: WorkerEnv, registry: string): Promise<Answer | undefined> {
+  if (registry === DEFAULT_REGISTRY || known.has(registry)) return undefined;
+  const base = pathOf.state(registry);
+  const opens = (request.method === "POST" && url.pathname === base) || url.pathname === pathOf.import(registry);
+  const authorization = opens ? request.headers.get("authorization") : null;
+  let told: Told<boolean>;
+  try {
+    told = await defaultObject(env).knows(registry, authorization);
+  } catch {
+    // Without the list nobody can tell: the object knows whether it is one, and says what else is wrong.
+    return undefined;
+  }
+  if ("ok" in told && told.ok) {
+    if (authorization === null) {
+      if (known.size >= MAX_KNOWN_NAMES) known.clear();
+      known.add(registry);
+    }
+    return undefined;
+  }
+  await request.body?.cancel();
+  if ("ok" in told) return unsigned(sayProblem(new TesError("registry_unknown")));
+  const detail = told.detail === "" ? {} : { detail: told.detail };
+  return unsigned(sayProblem(new TesError(told.code, detail)));
+}
+
 /** Asks the object, with a body and headers as they came. What it cannot answer is an outage, and unsigned. */
 async function askObject(request: Request, url: URL, env: WorkerEnv, registry: string): Promise<Answer> {
+  const refusal = await refusalOf(request, url, env, registry);
+  if (refusal !== undefined) return refusal;
   try {
     const stub = env.VERSION_DO.get(env.VERSION_DO.idFromName(registry));
     return await stub.answer(await askOf(request, url, authorityOf(url)), registry);
@@ -57,7 +92,17 @@ const responseOf = (answer: Answer, method: string): Response =>
   new Response(method === "HEAD" ? null : answer.body, { status: answer.status, headers: answer.headers });
 
 /**
- * Answers one request to a registry.
+ * An answer from memory, ahead of all routing: routing and checks look at nothing but the URL and the environment, and
+ * this very text passed them when the answer was kept. Whoever gets undefined asks with `answerFor`.
+ */
+export function fromMemory(request: Request, env: WorkerEnv): Response | undefined {
+  if (env.TES_READ_CACHE === "off" || !isShareable(request)) return undefined;
+  const minSize = minSizeOf(request.headers.get("tes-min-size"));
+  return minSize === undefined ? undefined : cache.find(request.method, request.url, minSize, Date.now());
+}
+
+/**
+ * Answers one request to a registry, when memory did not.
  *
  * @param defer keeps a promise going after the request that made it has gone
  */
@@ -71,10 +116,6 @@ export async function answerFor(
   const { method } = request;
   const minSize = minSizeOf(request.headers.get("tes-min-size"));
   const shareable = minSize !== undefined && env.TES_READ_CACHE !== "off" && isShareable(request);
-  if (shareable) {
-    const kept = cache.find(method, url.href, minSize, Date.now());
-    if (kept !== undefined) return kept;
-  }
   const wait = waitOf(request, env.TES_ADDRESS_RATE);
   if (wait > 0) {
     const error = new TesError("rate_limited", { facts: { retryAfter: wait } });

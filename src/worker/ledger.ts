@@ -218,7 +218,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
     append(write) {
       const before = { size: tree.size, at, readOnly };
       if (readOnly !== undefined && write.commands.some(({ kind }) => kind !== "restore")) {
-        throw new TesError("registry_read_only", { detail: movedTo(rows) });
+        throw new TesError("registry_read_only", { detail: whyReadOnly(rows, readOnly) });
       }
       if (write.size !== undefined && write.size !== tree.size) {
         throw new TesError("epoch_invalid", { detail: `The log has ${tree.size} statements by now.` });
@@ -305,9 +305,10 @@ function readOnlyFrom(store: Store): number | undefined {
   return seq === undefined ? undefined : Number(seq);
 }
 
-function movedTo(rows: Rows): string {
+function whyReadOnly(rows: Rows, at: number): string {
   const moved = rows.registry()?.moved;
-  return moved === undefined ? "it takes nothing" : `it is at ${moved.url}`;
+  if (moved?.seq === at) return `It has moved, and goes on at ${moved.url}.`;
+  return "It was read in from an export that nobody handed over, and waits for a restore.";
 }
 
 /** How many entities and other rows are not the same in both. */

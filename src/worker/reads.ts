@@ -6,6 +6,7 @@ import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from "../core/limits.ts";
 import type { EntityView, HistoryEntry, KeyView } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
+import { allows } from "../protocol/tokens.ts";
 import type { EntityRow } from "../registry/rows.ts";
 import { activeKeys } from "./announcements.ts";
 import type { Ledger } from "./ledger.ts";
@@ -137,17 +138,19 @@ function keyViews(keys: GenesisKeys, status: "active" | "announced"): KeyView[] 
   return [ed25519("log-ed25519"), ed25519("response-ed25519"), symmetric("response-hmac"), symmetric("token-hs256")];
 }
 
-export const keys: Handler = async ({ ledger, writer, host }) => {
+export const keys: Handler = async ({ ledger, writer, host, claims }) => {
   const genesis = ledger.statement(0);
   const active = activeKeys(ledger);
   const announced = ledger.rows.registry()!.keys;
   const announcements = await host.announcements();
+  // Whoever has to prove itself to strangers, before they send a token, shows them its keys and not its log.
+  const isShown = ledger.rows.registry()!.visibility === "public" || (claims !== undefined && allows(claims, "read"));
   return sayJson({
     registry: ledger.registry,
     genesis,
     announcements,
     keys: [...keyViews(active, "active"), ...(announced === active ? [] : keyViews(announced, "announced"))],
-    checkpoint: await writer.checkpoint(),
+    ...(isShown ? { checkpoint: await writer.checkpoint() } : {}),
   });
 };
 

@@ -66,6 +66,10 @@ export function checkLines(ask: Ask): void {
 
 function checkBody(ask: Ask, type: RegExp): void {
   if (!type.test(ask.headers["content-type"] ?? "")) throw new TesError("unsupported_media_type");
+  // RFC 9110 section 8.4: a body in a coding is not the JSON that its type says, though its first bytes may pass for it.
+  if (ask.headers["content-encoding"] !== undefined) {
+    throw new TesError("unsupported_media_type", { detail: "Send the body without a Content-Encoding." });
+  }
   const digest = ask.headers["content-digest"];
   if (digest === undefined) return;
   try {

@@ -183,11 +183,13 @@ export const ROUTE_TABLE = {
   },
   keys: {
     ...read,
+    access: "open",
     path: "/keys",
     query: [],
     answer: "keys",
     codes: [],
-    summary: "The genesis and every key announced since: checked by itself, before and apart from its signature.",
+    summary:
+      "The genesis and every key announced since: checked by itself, before and apart from its signature. On a private registry the checkpoint is there for scope `read` only.",
   },
   checkpoint: {
     ...read,

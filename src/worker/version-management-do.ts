@@ -15,7 +15,8 @@ import { audienceOf, createTokenVerifier, type TokenVerifier } from "./auth.ts";
 import { authorityOf } from "./authorities.ts";
 import { createBuckets, parseRate, TOKEN_RATE } from "./bucket.ts";
 import { PUBLIC_READ_HEADERS } from "./cors.ts";
-import { type DeploymentCalls, defaultObject, type Listing, registryObject, type Told } from "./deployment.ts";
+import { type DeploymentCalls, type Listing, registryObject, type Told } from "./deployment.ts";
+import { createDesk } from "./desk.ts";
 import type { VersionDOEnv } from "./env.ts";
 import { type Importer, openImporter } from "./importer.ts";
 import { type Ledger, openLedger, type Write } from "./ledger.ts";
@@ -25,9 +26,10 @@ import type { Host } from "./route.ts";
 import { findRoute } from "./routes.ts";
 import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
 import { loadSigningKey, proveKeys, type SigningKeys } from "./signing-key.ts";
+import { createStanding } from "./standing.ts";
 import { openStore, type Store } from "./store.ts";
 import { restore } from "./transfer.ts";
-import { createWriter, type Writer } from "./writer.ts";
+import { createWriter, DELISTED, type Writer } from "./writer.ts";
 
 /** A registry whose genesis is in the log and whose key is in place. */
 interface Open {
@@ -50,11 +52,22 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   /** What opens or carries in a registry happens one at a time. */
   #turn: Promise<unknown> = Promise.resolve();
   #importer: Importer | undefined;
-  /** `default` took it off the list: unknown to the outside, readable for its own admins. */
-  #delisted = false;
   #keys: SigningKeys | undefined;
   /** Counted since the object started. */
   readonly #keyCache = { hits: 0, misses: 0 };
+  readonly #standing = createStanding({
+    env: this.env,
+    store: this.#store,
+    registry: () => this.#registry,
+    report: (thrown) => this.#report(thrown),
+  });
+  readonly #desk = createDesk<Open>({
+    env: this.env,
+    store: this.#store,
+    opened: async () => (this.#isNamed(DEFAULT_REGISTRY) ? this.#whenOpen() : new TesError("registry_unknown")),
+    claimsOf: (open, authorization, now) => this.#claimsOf(open, authorization, now),
+    report: (thrown) => this.#report(thrown),
+  });
 
   /** Answers over plain HTTP too: `env.VERSION_DO.get(id).fetch("https://host/bump", …)` is signed like any other. */
   override async fetch(request: Request): Promise<Response> {
@@ -92,34 +105,24 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     return unsigned(sayProblem(opened));
   }
 
-  async admits(authorization: string): Promise<Told<TokenClaims>> {
-    return this.#told(DEFAULT_REGISTRY, async (open) => {
-      const claims = await this.#claimsOf(open, authorization, Date.now());
-      if (claims === undefined || !allows(claims, "admin")) throw new TesError("forbidden");
-      return claims;
-    });
+  admits(authorization: string): Promise<Told<TokenClaims>> {
+    return this.#desk.admits(authorization);
   }
 
-  async listingOf(name: string): Promise<Told<Listing>> {
-    const told = await this.#told<Listing>(DEFAULT_REGISTRY, async ({ ledger }) => {
-      const row = ledger.rows.listing(name);
-      if (row === undefined) return "unlisted";
-      return row.delisted === true ? "delisted" : "listed";
-    });
-    return "code" in told && told.code === "registry_unknown" ? { ok: "absent" } : told;
+  knows(name: string, authorization: string | null): Promise<Told<boolean>> {
+    return this.#desk.knows(name, authorization);
   }
 
-  async enlist(name: string, genesis: string, by: string): Promise<Told<"listed">> {
-    return this.#told<"listed">(DEFAULT_REGISTRY, async ({ writer }) => {
-      await writer.submit({ commands: [{ kind: "list", name, genesis }], by, now: Date.now() });
-      return "listed";
-    });
+  listingOf(name: string): Promise<Told<Listing>> {
+    return this.#desk.listingOf(name);
+  }
+
+  enlist(name: string, genesis: string, by: string): Promise<Told<"listed">> {
+    return this.#desk.enlist(name, genesis, by);
   }
 
   async delisted(name: string): Promise<void> {
-    if (!this.#isNamed(name) || !this.#store.exists() || this.#store.size() === 0) return;
-    this.#store.putMeta("listed", "no");
-    this.#delisted = true;
+    if (this.#isNamed(name) && this.#store.exists() && this.#store.size() > 0) this.#standing.delist();
   }
 
   #inTurn(work: () => Promise<Answer>): Promise<Answer> {
@@ -131,18 +134,6 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   #isNamed(registry: string): boolean {
     if (this.#registry === "" && isRegistryName(registry)) this.#registry = registry;
     return this.#registry !== "" && (registry === "" || registry === this.#registry);
-  }
-
-  async #told<T>(registry: string, work: (open: Open) => Promise<T>): Promise<Told<T>> {
-    try {
-      if (!this.#isNamed(registry)) throw new TesError("registry_unknown");
-      const opened = await this.#whenOpen();
-      if (opened instanceof TesError) throw opened;
-      return { ok: await work(opened) };
-    } catch (thrown) {
-      const { code, detail = "" } = this.#report(thrown);
-      return { code, detail };
-    }
   }
 
   /** Under the object's concurrency gate: two first requests must not make two keys. */
@@ -203,7 +194,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
         return this.#begin(ledger, keys, request, { by: "genesis", now });
       }
       const open = this.#serve(ledger, await this.#getSigningKey(activeKeys(ledger), false));
-      if (await this.#isPending(open)) return new TesError("registry_unknown");
+      if (await this.#standing.isPending(ledger)) return new TesError("registry_unknown");
       return open;
     } catch (thrown) {
       // A key may be put in place while this object lives: look again on the next request.
@@ -212,43 +203,9 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     }
   }
 
-  /** Asks `default` where this registry stands: its log is the truth, what is kept here stands in while it is away. */
-  async #isPending({ ledger }: Open): Promise<boolean> {
-    if (this.#registry === DEFAULT_REGISTRY) return false;
-    const kept = this.#store.meta("listed");
-    const told = await this.#askDefault((calls) => calls.listingOf(this.#registry));
-    const listing = "ok" in told ? told.ok : "absent";
-    if (listing === "listed") return false;
-    if (listing === "delisted" || (listing === "absent" && kept === "no")) {
-      this.#delisted = true;
-      return false;
-    }
-    if (kept === "pending") return true;
-    // A registry from before there was a list: it enters it by itself.
-    if (listing === "unlisted") await this.#enlist(ledger);
-    return false;
-  }
-
-  async #askDefault<T>(call: (calls: DeploymentCalls) => Promise<Told<T>>): Promise<Told<T>> {
-    try {
-      return await call(defaultObject(this.env));
-    } catch (thrown) {
-      const { code, detail = "" } = this.#report(thrown);
-      return { code, detail };
-    }
-  }
-
-  /** @throws TesError what `default` refused with */
-  async #enlist(ledger: Ledger): Promise<void> {
-    const { genesis } = ledger.rows.registry()!;
-    const { by } = ledger.statement(0);
-    const told = await this.#askDefault((calls) => calls.enlist(this.#registry, genesis, by));
-    if ("code" in told) throw new TesError(told.code, { detail: told.detail });
-    this.#store.putMeta("listed", "yes");
-  }
-
   #serve(ledger: Ledger, keys: SigningKeys): Open {
-    const writer = createWriter(ledger, keys, () => this.ctx.storage.sync(), this.#metrics);
+    const isClosed = () => this.#standing.delisted;
+    const writer = createWriter(ledger, keys, () => this.ctx.storage.sync(), this.#metrics, isClosed);
     const host: Host = {
       metrics: this.#metrics,
       keyCache: this.#keyCache,
@@ -277,37 +234,16 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     return this.#serve(ledger, keys);
   }
 
-  /**
-   * Who may open a registry, or carry one in: an admin token that the holder of the master key minted offline for its
-   * name, or one of `default`.
-   *
-   * @throws TesError `registry_unknown` without a token: to the outside there is nothing here
-   */
-  async #deployer(ask: Ask, now: number): Promise<TokenClaims> {
-    const { authorization } = ask.headers;
-    if (authorization === undefined) throw new TesError("registry_unknown");
-    if (this.#registry !== DEFAULT_REGISTRY && audienceOf(authorization) === `tes:${DEFAULT_REGISTRY}`) {
-      const told = await this.#askDefault((calls) => calls.admits(authorization));
-      if ("code" in told) throw new TesError(told.code, told.detail === "" ? {} : { detail: told.detail });
-      return told.ok;
-    }
-    const keys = await loadSigningKey(this.env, this.#store, this.#registry, undefined, false);
-    const claims = await createTokenVerifier(keys, this.#registry).verify(authorization, now);
-    if (claims === undefined) throw new TesError("registry_unknown");
-    if (!allows(claims, "admin")) throw new TesError("forbidden", { detail: "It needs the scope admin." });
-    return claims;
-  }
-
   async #found(ask: Ask): Promise<Answer> {
     const now = Date.now();
     try {
       // All that can be refused is refused before the write: nothing that failed may have happened.
       checkHeaders(ask);
-      const claims = await this.#deployer(ask, now);
+      const claims = await this.#standing.deployer(ask.headers.authorization, now);
       queryOf(ask.query, []);
       const request = parseGenesisRequest(bodyOf(ask));
       const idempotency = idempotencyOf(ask, claims, `/v1/${this.#registry}`);
-      await this.#needsDefault();
+      await this.#standing.needDefault();
       if (this.#isImporting()) throw new TesError("genesis_exists", { detail: "An import is under way." });
       const keys = await this.#gated(async () => {
         const ledger = openLedger(this.#store, this.#registry, now);
@@ -316,7 +252,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       // Whoever waited for its turn finds what the one before it made, whose keys then sign the refusal.
       if (this.#current !== undefined) return await this.#signed(this.#current, ask);
       const open = this.#founding(keys, request, { by: claims.jti, now, idempotency });
-      if (this.#registry !== DEFAULT_REGISTRY) await this.#enlist(open.ledger);
+      await this.#standing.enlist(open.ledger);
       this.#current = open;
       this.#opened = Promise.resolve(open);
       return await this.#sign(ask, await sayGenesis(open), keys, open.ledger.size, now);
@@ -345,16 +281,6 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     }
   }
 
-  /** @throws TesError `registry_unknown`: what nobody could list must not be made */
-  async #needsDefault(): Promise<void> {
-    if (this.#registry === DEFAULT_REGISTRY) return;
-    const told = await this.#askDefault((calls) => calls.listingOf(this.#registry));
-    if ("code" in told) throw new TesError(told.code, { detail: told.detail });
-    if (told.ok === "absent") throw new TesError("registry_unknown", { detail: "Open the registry default first." });
-    if (told.ok === "delisted")
-      throw new TesError("genesis_exists", { detail: "It was delisted, and its log is kept." });
-  }
-
   /** The genesis, written now or by an earlier try that ended before it was listed. */
   #founding(keys: SigningKeys, request: GenesisRequest, write: Omit<Write, "commands">): Open {
     const ledger = openLedger(this.#store, this.#registry, write.now);
@@ -379,8 +305,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     let saying: Saying;
     try {
       checkHeaders(ask);
-      const claims = await this.#deployer(ask, now);
-      await this.#needsDefault();
+      const claims = await this.#standing.deployer(ask.headers.authorization, now);
+      await this.#standing.needDefault();
       keys = await this.#gated(() => loadSigningKey(this.env, this.#store, this.#registry, undefined, true));
       saying = ask.path.endsWith("/restore")
         ? await this.#restore(ask, claims, keys, now)
@@ -406,6 +332,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
         await importer.finish(keys.record);
         this.#importer = undefined;
         this.#close();
+        await this.#standing.enlist(openLedger(this.#store, this.#registry, now));
       }
     }
     const { received, size } = importer;
@@ -435,15 +362,20 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const started = performance.now();
     const seen = { route: "none" };
     let saying: Saying;
+    let isHidden = this.#standing.delisted;
     try {
       checkHeaders(ask);
-      if (this.#delisted) await this.#checkInsider(open, ask, now);
+      if (isHidden) {
+        await this.#checkInsider(open, ask, now);
+        isHidden = false;
+        if (ask.method === "POST") throw new TesError("registry_read_only", { detail: DELISTED });
+      }
       saying = await this.#route(open, ask, now, seen);
     } catch (thrown) {
       saying = this.#refuse(thrown);
-      if (this.#delisted && saying.status !== 409) return unsigned(sayProblem(new TesError("registry_unknown")));
+      if (isHidden) return unsigned(sayProblem(new TesError("registry_unknown")));
     }
-    const isPublic = open.ledger.rows.registry()!.visibility === "public" && !this.#delisted;
+    const isPublic = open.ledger.rows.registry()!.visibility === "public" && !this.#standing.delisted;
     if (isPublic && (ask.method === "GET" || ask.method === "HEAD") && !seen.route.startsWith("token ")) {
       saying = { ...saying, headers: { ...saying.headers, ...PUBLIC_READ_HEADERS } };
     } else if (saying.shared === true) saying = { ...saying, shared: false };
@@ -453,11 +385,10 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     return answer;
   }
 
-  /** A delisted registry shows itself to its own admins only, and takes nothing more. */
+  /** A delisted registry shows itself to its own admins only. @throws what nobody else may learn */
   async #checkInsider(open: Open, ask: Ask, now: number): Promise<void> {
     const claims = await this.#claimsOf(open, ask.headers.authorization, now);
     if (claims === undefined || !allows(claims, "admin")) throw new TesError("registry_unknown");
-    if (ask.method === "POST") throw new TesError("registry_read_only", { detail: "It was delisted." });
   }
 
   #sign(ask: Ask, saying: Saying, keys: SigningKeys, size: number, now: number): Promise<Answer> {
@@ -503,7 +434,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     // The registry's own path has no trailing slash: one resource, one name.
     if (path !== base && (!path.startsWith(`${base}/`) || path === `${base}/`)) throw new TesError("route_unknown");
     const { route, params } = findRoute(this.#registry, ask.method, path.slice(base.length) || "/");
-    seen.route = route.access === "read" ? route.name : `token ${route.name}`;
+    const forAll = route.access === "read" || route.access === "open";
+    seen.route = forAll ? route.name : `token ${route.name}`;
     if (route.name === "genesis") return this.#genesisAgain(open, ask, now);
     if (route.name === "keyProof") return this.#proof(ask, ledger);
     const query = queryOf(ask.query, route.query);
@@ -530,7 +462,9 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   async #genesisAgain(open: Open, ask: Ask, now: number): Promise<Saying> {
     const { authorization } = ask.headers;
     const own = authorization === undefined || audienceOf(authorization) === `tes:${this.#registry}`;
-    const claims = own ? await this.#claimsOf(open, authorization, now) : await this.#deployer(ask, now);
+    const claims = own
+      ? await this.#claimsOf(open, authorization, now)
+      : await this.#standing.deployer(ask.headers.authorization, now);
     const idempotency = claims && idempotencyOf(ask, claims, ask.path);
     if (idempotency !== undefined && open.ledger.earlier(idempotency) !== undefined) return sayGenesis(open);
     throw new TesError("genesis_exists");

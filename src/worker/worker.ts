@@ -8,10 +8,10 @@ import { TesError } from "../core/errors.ts";
 import { GUIDE_PATH } from "../protocol/guide.ts";
 import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import type { Answer } from "./ask.ts";
-import { authorityOf, parseAuthorities } from "./authorities.ts";
+import { parseAuthorities, readWire } from "./authorities.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { WorkerEnv } from "./env.ts";
-import { answerFor } from "./front.ts";
+import { answerFor, fromMemory } from "./front.ts";
 import OPENAPI from "./generated/openapi.json";
 import { guideAnswer } from "./guide.ts";
 import { sayJson, sayProblem, TEXT_TYPE, unsigned } from "./sign-response.ts";
@@ -25,21 +25,18 @@ const refuse = (error: TesError, method: string): Response => responseOf(unsigne
 
 const app = new Hono<{ Bindings: WorkerEnv }>({ strict: true });
 
-/** The path as it stands on the wire. `new URL` resolves dot segments, encoded ones too. */
-const rawPath = (url: string): string => /^[a-z]+:\/\/[^/?#]*([^?#]*)/.exec(url)?.[1] ?? "";
-
 app.use(async (context, next) => {
-  const url = new URL(context.req.url);
-  // One thing has one path: a spelling that a URL parser would rewrite is not another name for it.
-  if (rawPath(context.req.url) !== url.pathname) {
-    return refuse(
-      new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }),
-      context.req.method,
-    );
+  const { method, url } = context.req;
+  const wire = readWire(url);
+  if (wire === undefined) {
+    return refuse(new TesError("bad_request", { detail: "The host or the target of the request is none." }), method);
   }
-  const authority = authorityOf(url);
-  if (!parseAuthorities(context.env.TES_AUTHORITIES).has(authority)) {
-    return refuse(new TesError("misdirected_request"), context.req.method);
+  if (!parseAuthorities(context.env.TES_AUTHORITIES).has(wire.authority)) {
+    return refuse(new TesError("misdirected_request"), method);
+  }
+  // One thing has one path: a spelling that a URL parser would rewrite is not another name for it.
+  if (wire.path !== new URL(url).pathname) {
+    return refuse(new TesError("bad_request", { detail: "The path has dot segments or is not encoded." }), method);
   }
   return next();
 });
@@ -87,4 +84,7 @@ app.onError((thrown, context) => {
   return refuse(new TesError("internal"), context.req.method);
 });
 
-export default app;
+export default {
+  fetch: (request: Request, env: WorkerEnv, context: ExecutionContext): Response | Promise<Response> =>
+    fromMemory(request, env) ?? app.fetch(request, env, context),
+};

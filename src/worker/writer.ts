@@ -7,6 +7,7 @@
 
 import { toBase64 } from "../core/bytes.ts";
 import { signCheckpoint } from "../core/checkpoint.ts";
+import { TesError } from "../core/errors.ts";
 import { MAX_BATCH_COMMANDS } from "../core/limits.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import type { Statement } from "../protocol/statements.ts";
@@ -28,11 +29,15 @@ export interface Writer {
   checkpoint(): Promise<string>;
 }
 
+/** Why nothing more is written: to its admins, who are the only ones left to read it. */
+export const DELISTED = "It was delisted: its admins may still read and export it.";
+
 export function createWriter(
   ledger: Ledger,
   keys: SigningKeys,
   sync: () => Promise<void>,
   metrics: Pick<Metrics, "signed" | "wrote">,
+  isClosed: () => boolean = () => false,
 ): Writer {
   const queue: Waiting[] = [];
   let draining = false;
@@ -59,12 +64,20 @@ export function createWriter(
     return checkpoint().then((note) => ({ statement, inclusion, checkpoint: note }));
   };
 
+  /** A request may have waited while its token was revoked, or its registry delisted: then it comes after that. */
+  const admit = ({ by, idempotency }: Write): void => {
+    if (isClosed()) throw new TesError("registry_read_only", { detail: DELISTED });
+    // Without a key it is the authority's own bookkeeping, which names who once asked.
+    if (idempotency !== undefined && ledger.rows.revoked(by) !== undefined) throw new TesError("token_revoked");
+  };
+
   /** One turn: nothing in here may await. */
   const turn = (batch: readonly Waiting[]) => {
     const written: { readonly waiting: Waiting; readonly statements: Statement[] }[] = [];
     for (const waiting of batch) {
       const { write } = waiting;
       try {
+        admit(write);
         const earlier = write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined;
         const statements = earlier ?? ledger.append(write);
         if (earlier === undefined) for (const { type } of statements) metrics.wrote(type);

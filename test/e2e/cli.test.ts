@@ -1,9 +1,11 @@
 /** The command line as its users run it: init, entity, bump, verify, token, doctor, start. */
 
+import { execFileSync } from "node:child_process";
 import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { failure, serve } from "./support/authority.ts";
+import { keyOf } from "./support/keys.ts";
 import { makePlace, type Place } from "./support/place.ts";
 
 const REGISTRY_FILE = {
@@ -78,6 +80,37 @@ describe("tes init", () => {
   });
 });
 
+describe("a data directory in a checkout", () => {
+  test("git ignores all of it, and doctor names what was committed all the same", async () => {
+    await using place = await makePlace();
+    const git = (...args: string[]) => execFileSync("git", args, { cwd: place.dir, encoding: "utf8" });
+    git("init", "-q");
+    await makeCheckout(place);
+    git("add", "-A", ".");
+    expect(
+      git("ls-files")
+        .split("\n")
+        .filter((path) => path.startsWith(".tes/")),
+    ).toEqual([]);
+    git("add", "-f", ".tes/signing.key");
+    const run = place.tes(["doctor"]);
+    expect(await run.exited).toBe(1);
+    expect(run.stdout).toMatch(/error +git: .*signing\.key is tracked by git/);
+  });
+
+  test("a serve before init says so, and init after it works", async () => {
+    await using place = await makePlace();
+    const authority = await serve(place, { data: ".tes" });
+    expect((await fetch(`${authority.url}/v1/default`)).status).toBe(404);
+    await expect.poll(() => authority.run.stderr).toContain("run tes init");
+    expect((await failure(place.tes(["init", "--json"]))).code).toBe("data_dir_in_use");
+    await authority.stop();
+    await done(place, "init");
+    await serve(place, { data: ".tes" });
+    expect(await done(place, "entity", "list")).toContain("global:main");
+  });
+});
+
 describe("tes bump", () => {
   test("shows the plan, takes the version, writes its files and nothing else, and leaves a receipt that proves", async () => {
     await using place = await makePlace();
@@ -113,6 +146,30 @@ describe("tes bump", () => {
     expect(await read(place, "package.json")).toContain("1.4.1");
   });
 
+  test("a receipt that has no place stops it before a version is taken", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    await writeFile(join(place.dir, "there.json"), "kept");
+    const bump = (receipt: string) =>
+      failure(place.tes(["bump", "global:main", "minor", "--receipt", receipt, "--json"]));
+    expect((await bump("there.json")).code).toBe("file_exists");
+    expect((await bump("none/r.json")).code).toBe("file_unwritable");
+    expect((await json<{ version: string }>(place, "entity", "show", "global:main")).version).toBe("1.4.0");
+    expect(await read(place, "there.json")).toBe("kept");
+  });
+
+  test("--finish takes no entity, and does not bring files back to an older version", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    await done(place, "bump", "global:main", "minor");
+    await done(place, "bump", "global:main", "minor");
+    expect((await failure(place.tes(["bump", "--finish", "3", "--json"]))).code).toBe("version_conflict");
+    expect((await failure(place.tes(["bump", "global:main", "minor", "--finish", "4", "--json"]))).code).toBe("usage");
+    expect(await read(place, "package.json")).toContain("1.6.0");
+  });
+
   test("a file without its version stops it before a version is taken", async () => {
     await using place = await makePlace();
     await makeCheckout(place);
@@ -129,7 +186,6 @@ describe("tes bump", () => {
     await makeCheckout(place);
     await serve(place, { data: ".tes" });
     // A directory that takes no new file: staging the new contents beside the old ones fails, also for root.
-    const { execFileSync } = await import("node:child_process");
     const immutable = () => execFileSync("chattr", ["+i", join(place.dir, "app")], { stdio: "ignore" });
     let held = "chattr";
     try {
@@ -189,7 +245,7 @@ describe("tes token", () => {
     expect(await modeOf(place, "ci.token")).toBe(0o600);
     const refused = await failure(place.tes(["bump", "global:main", "patch", "--token-file", "ci.token", "--json"]));
     expect(refused).toMatchObject({ code: "forbidden" });
-    await writeFile(join(place.dir, "other.key"), `${"5a".repeat(32)}\n`, { mode: 0o600 });
+    await writeFile(join(place.dir, "other.key"), `${keyOf("another authority").hex}\n`, { mode: 0o600 });
     await done(place, "token", "mint", "--scope", "admin", "--key-file", "other.key", "--out", "other.token");
     const foreign = await failure(place.tes(["bump", "global:main", "patch", "--token-file", "other.token", "--json"]));
     expect(foreign).toMatchObject({ code: "token_invalid" });
@@ -260,6 +316,19 @@ describe("tes start", () => {
     expect((await fetch(`${url}/v1/default`)).status).toBe(200);
     run.child.kill("SIGTERM");
     expect(await run.exited).toBe(0);
+  });
+});
+
+describe("a reader that has read enough", () => {
+  test("a closed pipe is no crash", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    const launcher = join(import.meta.dirname, "..", "..", "bin", "tes.mjs");
+    const out = execFileSync("sh", ["-c", `"${process.execPath}" "${launcher}" doctor 2>&1 | head -1`], {
+      cwd: place.dir,
+      encoding: "utf8",
+    });
+    expect(out.split("\n")).toHaveLength(2);
   });
 });
 

@@ -1,5 +1,6 @@
 /** `tes config` as its users run it: exit codes, formats, files that are mended, and the real wrangler's word on them. */
 
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmod, cp, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -49,19 +50,9 @@ describe("tes config audit", () => {
     await using place = await project(NESTED);
     const { code, stdout, stderr } = await run(place, "audit", "wrangler.toml");
     expect([code, stderr]).toEqual([1, ""]);
-    expect(stdout).toBe(`error   wrangler.toml:10:19  migrations-nested
-  durable_objects.migrations is never applied.
-   9 │ # The first one.
-  10 │ [[durable_objects.migrations]]
-     │                   ~~~~~~~~~~
-  11 │ tag = "v1"
-  answer  10061 Cannot create binding for class 'Counter' because it is not currently configured to
-          implement Durable Objects.
-  mend    Move them to [[migrations]]: tes config fix.
-
-1 error in wrangler.toml  no environments
-  tes config fix mends all of them
-`);
+    // The example in the documentation is this one.
+    const doc = await readFile(join(import.meta.dirname, "..", "..", "docs", "config.md"), "utf8");
+    expect(stdout).toBe(/```text\n\$ tes config audit\n([^`]*)```/.exec(doc)![1]);
   });
 
   test("exits 2 on arguments it cannot use, says why on stderr, and prints nothing", async () => {
@@ -124,6 +115,37 @@ describe("tes config audit", () => {
     const { exited } = place.tes(["config", "audit", "--json"], { cwd: root });
     expect(await exited).toBe(0);
     expect(JSON.parse(place.runs[0]!.stdout)).toMatchObject({ counts: { error: 0, warning: 0, note: 0 } });
+  });
+});
+
+describe("as a guard", () => {
+  test("the pre-commit hook of the documentation stops a commit that would not deploy", async () => {
+    const doc = await readFile(join(import.meta.dirname, "..", "..", "docs", "config.md"), "utf8");
+    const hook = /```sh\n(git diff[^\n]*)\n```/.exec(doc)![1]!;
+    await using place = await project(NESTED);
+    const git = (...args: string[]) =>
+      spawnSync("git", ["-c", "user.name=t", "-c", "user.email=t@example.com", ...args], {
+        cwd: place.dir,
+        encoding: "utf8",
+      });
+    git("init", "--quiet");
+    // As npm installs it.
+    await mkdir(join(place.dir, "node_modules/.bin"), { recursive: true });
+    await symlink(join(import.meta.dirname, "..", "..", "bin", "tes.mjs"), join(place.dir, "node_modules/.bin/tes"));
+    await writeFile(join(place.dir, ".git/hooks/pre-commit"), `#!/bin/sh\n${hook}\n`, { mode: 0o755 });
+    git("add", "wrangler.toml");
+    const refused = git("commit", "--message", "nested");
+    expect([refused.status, `${refused.stdout}${refused.stderr}`]).toEqual([
+      1,
+      expect.stringContaining("migrations-nested"),
+    ]);
+    await write(place, "wrangler.toml", MENDED);
+    git("add", "wrangler.toml");
+    expect(git("commit", "--message", "mended").status).toBe(0);
+    // A commit that touches no configuration does not wait for the audit.
+    await write(place, "wrangler.toml", "broken = ");
+    git("add", "index.js");
+    expect(git("commit", "--message", "code").status).toBe(0);
   });
 });
 

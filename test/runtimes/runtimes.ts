@@ -1,4 +1,7 @@
-/** Every runtime that the client is for, and how the suite is run in it. */
+/**
+ * Every runtime that the client is for, and how the suite is run in it. Node is the one that runs the tests; what npm
+ * packs is tried on the oldest Node too, in test/package.
+ */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";

@@ -6,6 +6,7 @@
 import type * as ClientModule from "../../src/client/index.ts";
 import { answersSuite } from "./suite/answers.ts";
 import { authoritySuite } from "./suite/authority.ts";
+import { historySuite } from "./suite/history.ts";
 import { logSuite } from "./suite/log.ts";
 import { networkSuite } from "./suite/network.ts";
 import { primitivesSuite } from "./suite/primitives.ts";
@@ -44,6 +45,7 @@ export function suite(options: SuiteOptions): void {
   secretSuite(options);
   authoritySuite(options);
   logSuite(options);
+  historySuite(options);
   answersSuite(options);
   networkSuite(options);
 }

@@ -114,12 +114,14 @@ describe("opening", () => {
     expect(await names()).toEqual(["team"]);
   });
 
-  test("a registry from before there was a list enters it by itself", async () => {
+  test("a registry that lost its place on the list takes it again when one of its admins asks for it", async () => {
     vi.spyOn(VersionManagementDO.prototype, "enlist").mockResolvedValue({ ok: "listed" });
-    await openRegistry("old");
+    const token = await openRegistry("old");
     vi.restoreAllMocks();
     expect(await names()).toEqual([]);
     await restart("old");
+    expect((await ask("/v1/old/keys", { headers: { "tes-nonce": randomKey() } })).status).toBe(404);
+    expect(codeOf(await post("/v1/old", GENESIS_REQUEST, { token }))).toBe("genesis_exists");
     expect((await ask("/v1/old")).status).toBe(200);
     expect(await names()).toEqual(["old"]);
   });
@@ -164,6 +166,11 @@ describe("delisting", () => {
       expect(inside.headers).not.toHaveProperty("access-control-allow-origin");
       const refused = await post("/v1/team/bump", { entity: "a:b", scope: "minor" }, { token: own });
       expect([refused.status, codeOf(refused)]).toEqual([409, "registry_read_only"]);
+      expect(jsonOf(refused)).toMatchObject({ detail: expect.stringMatching(/^It was delisted/) });
+      expect(textOf(refused)).not.toMatch(/has moved/i);
+      // What its admins ask for and is not there is no secret to them.
+      const unknown = await ask("/v1/team/entities/a:none", bearer(own));
+      expect([unknown.status, codeOf(unknown), isSigned(unknown)]).toEqual([404, "entity_unknown", true]);
     }
     const again = await post("/v1/team", GENESIS_REQUEST, { token: admin });
     expect([again.status, isSigned(again)]).toEqual([404, false]);

@@ -94,6 +94,14 @@ describe("headers", () => {
       415,
       "unsupported_media_type",
     ],
+    ...["gzip", "br", "identity", "gzip, br"].map(
+      (coding): Refusal => [
+        `a body in the coding ${coding}`,
+        () => bump({ "content-encoding": coding }),
+        415,
+        "unsupported_media_type",
+      ],
+    ),
     [
       "a digest of something else",
       async () => bump({ "content-digest": await digestOf("something else") }),
@@ -254,7 +262,7 @@ describe("paths", () => {
     "/v1/acme/entities/a b",
     "/v1\\acme",
   ])("%s stands for itself, and for nothing else", async (path) => {
-    const request = new Proxy(new Request(`${ORIGIN}/v1/acme`), {
+    const request = new Proxy(new Request<unknown, IncomingRequestCfProperties>(`${ORIGIN}/v1/acme`), {
       get: (target, name) => (name === "url" ? `${ORIGIN}${path}` : Reflect.get(target, name, target)),
     });
     const response = await worker.fetch(request, env, createExecutionContext());

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { ask, configure, declare, type Exchange, MASTER, mint, openRegistry, post } from "./authority.ts";
+import { ask, configure, declare, type Exchange, jsonOf, MASTER, mint, openRegistry, post } from "./authority.ts";
 import { type Refusal, testRefusals } from "./refusals.ts";
 import { expectSigned, keysOf } from "./verifiers.ts";
 
@@ -59,7 +59,6 @@ describe("scopes", () => {
     "",
     "/entities",
     "/entities/global:main",
-    "/keys",
     "/log/checkpoint",
     "/log/consistency?from=0",
     "/log/proof?seq=0",
@@ -96,5 +95,19 @@ describe("scopes", () => {
     const answer = await private_(path, mintedReader);
     expect(answer.status).toBe(200);
     await expectSigned(answer, await keysOf("hidden", { token: mintedReader }));
+  });
+
+  test("the keys of a private registry are there for everyone, so that it proves itself before a token comes; its head is not", async () => {
+    const inside = jsonOf(await private_("/keys", mintedReader));
+    for (const token of [undefined, await mint("hidden", ["bump:*"])]) {
+      const answer = await private_("/keys", token);
+      expect(answer.status).toBe(200);
+      await expectSigned(answer, await keysOf("hidden"));
+      const { checkpoint: _, ...shown } = inside;
+      expect(jsonOf(answer)).toEqual(shown);
+      expect(answer.headers).not.toHaveProperty("access-control-allow-origin");
+    }
+    expect(inside.checkpoint).toMatch(/^tes.local\/hidden\n/);
+    expect((await private_("/keys", admin)).status).toBe(401);
   });
 });

@@ -132,6 +132,17 @@ describe("tokens that are worth nothing", () => {
     ["no key's name", heading({ kid: undefined }), 401, "token_invalid"],
     ["a header more", heading({ jku: "https://evil.test/keys" }), 401, "token_invalid"],
     ["a critical header", heading({ crit: ["b64"], b64: true }), 401, "token_invalid"],
+    [
+      "spelt otherwise: bits after its signature's end, which a decoder drops",
+      cut((header, claims, signature) => {
+        // 32 bytes leave four bits in the last of 43 characters, and two of them unused.
+        const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const last = alphabet[alphabet.indexOf(signature.at(-1)!) + 1]!;
+        return `${header}.${claims}.${signature.slice(0, -1)}${last}`;
+      }),
+      401,
+      "token_invalid",
+    ],
     ["truncated: no signature", cut((header, claims) => `${header}.${claims}.`), 401, "token_invalid"],
     ["truncated: two parts", cut((header, claims) => `${header}.${claims}`), 401, "token_invalid"],
     [

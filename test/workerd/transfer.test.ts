@@ -121,7 +121,7 @@ describe("a move", () => {
         { token: await adminOf(MASTER) },
       );
       expect([refused.status, codeOf(refused)]).toEqual([409, "registry_read_only"]);
-      expect(jsonOf(refused).detail).toContain(TARGET);
+      expect(jsonOf(refused).detail).toBe(`It has moved, and goes on at ${TARGET}.`);
       await expectSigned(refused, await keysOf("acme"));
       expect((await connect(pinned).checkpoint()).size).toBe(head.size);
     }
@@ -322,7 +322,11 @@ describe("an import", () => {
     await openImport({ url: SOURCE, registry: "acme", fetch, token }).send(each(lines));
     expect((await connect().state()).entities).toHaveLength(3);
     const refused = await post("/v1/acme/bump", { entity: "a:root", scope: "minor" }, { token });
-    expect(codeOf(refused)).toBe("registry_read_only");
+    expect(jsonOf(refused)).toMatchObject({
+      code: "registry_read_only",
+      detail: expect.stringMatching(/a restore\.$/),
+    });
+    expect(textOf(refused)).not.toMatch(/has moved/i);
     const elsewhere = await goToTarget();
     await elsewhere.target.send(each(lines));
     const answer = await ask("/v1/acme");

@@ -35,7 +35,7 @@ interface RestoreFlags extends ReachOptions {
 export function moveCommand(io: CommandIo): Command {
   return withReach(new Command("move"))
     .description(
-      "Hand a registry over to another authority: the log's last statement here names the new place and its keys,\n" +
+      "Hand a registry over to another authority: the log's last statement here names the new place and its keys, " +
         "then everything is read in there. From then on nothing is written here.",
     )
     .argument("<name>", "registry")
@@ -52,7 +52,7 @@ export function moveCommand(io: CommandIo): Command {
 export function restoreCommand(io: CommandIo): Command {
   return withReach(new Command("restore"))
     .description(
-      "Open a backup as a new epoch of its registry, authorised by the recovery key. Clients that saw more of the lost\n" +
+      "Open a backup as a new epoch of its registry, authorised by the recovery key. Clients that saw more of the lost " +
         "log accept it once, and no version comes twice: raise with --floor what may have been handed out since.",
     )
     .argument("<export>", "the backup: a file that tes export wrote")

@@ -13,7 +13,7 @@ import { type CommandIo, paint, printJson, reportFinding } from "../output.ts";
 interface AuditOptions {
   readonly sarif?: true;
   readonly format?: "text" | "json" | "sarif";
-  readonly ignore: readonly string[];
+  readonly ignore?: readonly string[];
 }
 
 export function configCommand(io: CommandIo): Command {
@@ -30,14 +30,14 @@ function auditCommand(io: CommandIo): Command {
     .argument("[files...]", "wrangler.toml, .json or .jsonc, or a folder (default: the file wrangler would read)")
     .option("--sarif", "SARIF 2.1.0 on stdout, for code scanning")
     .addOption(new Option("--format <format>", "how to report").choices(["text", "json", "sarif"]))
-    .option("--ignore <rules>", "rules to leave out, comma separated; may be repeated", collectRules, [])
+    .option("--ignore <rules>", "rules to leave out, comma separated; may be repeated", collectRules)
     .addHelpText("after", "\nExample:\n  $ tes config audit --ignore new-classes-kv\n\nThe rules: docs/config-rules.md")
     .action(async (files: string[], options: AuditOptions) => {
       const format = formatOf(io, options);
       const paths =
         files.length === 0 ? [findConfig(io.cwd, undefined)] : files.map((file) => findConfig(io.cwd, file));
-      const audited = [...new Set(paths)].map((path) => auditFile(io.cwd, path));
-      const kept = audited.map((file) => ({ file, findings: without(file.findings, options.ignore) }));
+      const audited = await Promise.all([...new Set(paths)].map((path) => auditFile(io.cwd, path)));
+      const kept = audited.map((file) => ({ file, findings: without(file.findings, options.ignore ?? []) }));
       const findings = kept.flatMap((each) => each.findings);
       if (hasFault(findings)) reportFinding(io);
       if (format === "sarif") {
@@ -75,7 +75,7 @@ function formatOf(io: CommandIo, options: AuditOptions): "text" | "json" | "sari
   return format as "text" | "json" | "sarif";
 }
 
-function collectRules(text: string, before: readonly string[]): string[] {
+function collectRules(text: string, before: readonly string[] = []): string[] {
   const rules = text.split(",").map((rule) => rule.trim());
   for (const rule of rules) {
     if (Object.hasOwn(RULES, rule)) continue;

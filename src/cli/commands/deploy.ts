@@ -60,7 +60,7 @@ export function deployWorkerCommand(io: CommandIo): Command {
 }
 
 async function deploy(io: CommandIo, flags: DeployFlags): Promise<void> {
-  const before = readDeployable(io, flags.config);
+  const before = await readDeployable(io, flags.config);
   const target = chooseTarget(before, flags.env);
   if (flags.generate === true && flags.keyFile === undefined)
     throw new TesError("usage", { detail: "--generate goes with --key-file." });
@@ -88,10 +88,10 @@ async function carryOut(io: CommandIo, flags: DeployFlags, wrangler: WranglerToo
   const holds = secrets?.some((name) => SLOTS.some((slot) => slot === name)) === true;
   const master = await keyOf(io, flags, holds);
   const rows: string[][] = [["guards", "hold"]];
-  const { action, id } = await provisionKv(wrangler, readDeployable(io, flags.config), target);
+  const { action, id } = await provisionKv(wrangler, await readDeployable(io, flags.config), target);
   rows.push(["KV", `${id} ${action === "there" ? "was there" : action}`]);
   // Read again: the binding may be new.
-  const deployable = readDeployable(io, flags.config);
+  const deployable = await readDeployable(io, flags.config);
   const facts: Record<string, unknown> = {};
   if (master === null) {
     say(`deploy ${target.worker}`);

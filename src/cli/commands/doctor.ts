@@ -1,12 +1,13 @@
 /** `tes doctor`: is everything in place, and if not, what to do about it. */
 
 import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { ERRORS, TesError, toTesError } from "../../core/errors.ts";
 import type { EntityView } from "../../protocol/answers.ts";
 import { findCheckout } from "../checkout.ts";
 import { planEdits } from "../files.ts";
+import { listFiles, openCheckout } from "../git.ts";
 import { codeOf, type DataPaths, dataPaths, readKeyFile } from "../local/data.ts";
 import { readLock } from "../local/lock.ts";
 import { workerdProgram } from "../local/programs.ts";
@@ -77,6 +78,15 @@ async function checkDataDir(paths: DataPaths): Promise<Check[]> {
       checks.push({ name: "recovery key", level: "note", text, remedy: "Move it to a medium that you lock away." });
     }
   }
+  const rootMode = (await modeOf(paths.root))!;
+  if ((rootMode & 0o022) !== 0) {
+    const text = `${paths.root} can be written by others (mode ${rootMode.toString(8)})`;
+    checks.push({ name: "data", level: "error", text, remedy: `chmod 700 ${paths.root}` });
+  }
+  for (const path of await trackedIn(paths.root)) {
+    const remedy = "git rm --cached it, and replace every key and token that was ever committed.";
+    checks.push({ name: "git", level: "error", text: `${path} is tracked by git`, remedy });
+  }
   const lock = await readLock(paths);
   if (lock?.running === true)
     checks.push({ name: "lock", level: "ok", text: `held by process ${lock.record.tes.pid}` });
@@ -84,6 +94,17 @@ async function checkDataDir(paths: DataPaths): Promise<Check[]> {
     checks.push({ name: "lock", level: "note", text: "left by an authority that was killed; the next start takes it" });
   }
   return checks;
+}
+
+/** Files of a data directory that git tracks; none where there is no checkout. */
+async function trackedIn(root: string): Promise<string[]> {
+  try {
+    const git = await openCheckout(root, process.env);
+    return (await listFiles(git)).map((path) => join(root, path));
+  } catch (thrown) {
+    if (thrown instanceof TesError && /^git_/.test(thrown.code)) return [];
+    throw thrown;
+  }
 }
 
 async function checkAuthority(io: CommandIo, flags: ReachOptions): Promise<Check[]> {

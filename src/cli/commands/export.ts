@@ -45,7 +45,7 @@ export function exportCommand(io: CommandIo): Command {
 export function importCommand(io: CommandIo): Command {
   return withReach(new Command("import"))
     .description(
-      "Read an export into an authority that has no such registry. It goes on where it was broken off, and is\n" +
+      "Read an export into an authority that has no such registry. It goes on where it was broken off, and is " +
         "read-only until everything was checked. Needs an admin token minted with the key of that authority.",
     )
     .argument("<file>", "file that tes export wrote")
@@ -69,10 +69,13 @@ export function importCommand(io: CommandIo): Command {
       }
       if (io.json) printJson(io, { registry, size: answer.size });
       else io.stdout(`${registry} is here with ${answer.size} statements, the same tree as where it came from\n`);
-      printNote(
-        io,
-        "it takes writes only if its last statement hands it over to this authority: tes registry move, or restore",
-      );
+      if (!(await answers(io, flags))) {
+        printNote(
+          io,
+          "its log names other keys than this authority's, so that it answers nothing yet: hand it over where it came " +
+            "from (tes registry move), open it as a new epoch (tes registry restore), or give this authority its key",
+        );
+      }
     });
 }
 
@@ -83,5 +86,16 @@ export async function* linesOf(path: string): AsyncGenerator<string> {
     for await (const line of createInterface({ input, crlfDelay: 0 })) yield `${line}\n`;
   } catch (cause) {
     throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(cause)}`, cause });
+  }
+}
+
+/** Whether what was read in can be read here now. */
+async function answers(io: CommandIo, flags: ReachOptions): Promise<boolean> {
+  try {
+    await (await reach(io, { ...flags, trustFirst: true })).client.trust();
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof TesError && thrown.code === "answer_unsigned") return false;
+    throw thrown;
   }
 }

@@ -39,7 +39,7 @@ export function guideCommand(io: CommandIo): Command {
 }
 
 async function sync(io: CommandIo, flags: SyncFlags): Promise<void> {
-  const deployable = readDeployable(io, flags.config);
+  const deployable = await readDeployable(io, flags.config);
   const targets = chooseTargets(deployable, flags.env);
   const path =
     flags.file === undefined

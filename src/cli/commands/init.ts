@@ -6,22 +6,26 @@ import { Command } from "commander";
 import { createClient } from "../../client/client.ts";
 import { TesError } from "../../core/errors.ts";
 import { generateMasterKey, importEd25519Seed, parseMasterKey } from "../../core/keys.ts";
+import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
 import { declarationOf, REGISTRY_FILE_NAME, type RegistryFile } from "../../protocol/registry-file.ts";
 import { findCheckout } from "../checkout.ts";
 import { prepareAdminToken, prepareKeys } from "../founding.ts";
+import { openCheckout } from "../git.ts";
 import { createKeyFile, readKeyFile, readRecoveryPublic, reasonOf } from "../local/data.ts";
+import { proposeFromGit } from "../manifests.ts";
 import { type CommandIo, paint, printJson, printNote, table } from "../output.ts";
 import { proposeRegistryFile } from "../proposal.ts";
 import { locate, type ReachOptions, reach, withReach } from "../reach.ts";
 import { mintToken } from "../tokens.ts";
 import { declareAll } from "./entity.ts";
-import { openAuthority, signingKeys } from "./serve.ts";
+import { openAuthority, type ServeOptions, signingKeys } from "./serve.ts";
 
 interface InitFlags extends ReachOptions {
   readonly keyFile?: string;
   readonly recoveryKey?: string;
   readonly private?: true;
   readonly declare: boolean;
+  readonly fromGit?: true;
 }
 
 /** A genesis token is used at once. */
@@ -30,12 +34,13 @@ const GENESIS_TOKEN_LIFETIME_S = 300;
 export function initCommand(io: CommandIo): Command {
   return withReach(new Command("init"))
     .description(
-      "Open a registry: make what is missing of signing key, recovery key, genesis, operator's token and\n" +
+      "Open a registry: make what is missing of signing key, recovery key, genesis, operator's token and " +
         `${REGISTRY_FILE_NAME}, and declare what the file lists. Run it again at any time.`,
     )
     .option("--key-file <file>", "file with the signing key (default: signing.key in --data, made if missing)")
     .option("--recovery-key <file>", "with --url: new file for the recovery key, mode 0600")
     .option("--private", "only holders of a token may read; fixed for ever")
+    .option("--from-git", `propose ${REGISTRY_FILE_NAME} from the manifests and tags of this git checkout`)
     .option("--no-declare", "do not declare the entities of the registry file")
     .addHelpText(
       "after",
@@ -51,8 +56,13 @@ export function initCommand(io: CommandIo): Command {
 async function initLocal(io: CommandIo, flags: InitFlags, registry: string): Promise<void> {
   const dataDir = resolve(io.cwd, flags.data);
   const given = flags.keyFile !== undefined || (io.env.VERSION_SIGNING_KEY ?? "") !== "";
-  const { paths, signing, recovery } = await prepareKeys(dataDir, given);
   const running = (await locate(io, flags)).url;
+  const { paths, signing, recovery } = await prepareKeys(dataDir, given, () => hasBegun(io, flags, running));
+  if (running !== null && (signing === "made" || recovery === "made")) {
+    throw new TesError("data_dir_in_use", {
+      detail: `Keys were made in ${dataDir}, and the authority that runs on it does not know them. Stop it, run tes init again, then start it.`,
+    });
+  }
   const authority = running === null ? await openAuthority(io, { ...flags, port: 0 }) : null;
   try {
     const master = (await signingKeys(io, dataDir, flags.keyFile)).VERSION_SIGNING_KEY;
@@ -64,7 +74,7 @@ async function initLocal(io: CommandIo, flags: InitFlags, registry: string): Pro
       await openRegistry(io, flags, reached.url, registry, key, (await readRecoveryPublic(paths))!);
     }
     const { genesis } = await reached.client.trust();
-    const file = await ensureRegistryFile(io, registry, flags.file);
+    const file = await ensureRegistryFile(io, registry, flags);
     const { written, unchanged } =
       flags.declare && token !== null ? await declareAll(reached.client, file.entities.map(declarationOf)) : nothing;
     const rows = [
@@ -76,6 +86,20 @@ async function initLocal(io: CommandIo, flags: InitFlags, registry: string): Pro
     ];
     finish(io, rows, { registry, genesis, dataDir, declared: written, unchanged });
     if (recovery === "made") adviseRecovery(io, paths.recoveryKey);
+  } finally {
+    await authority?.stop();
+  }
+}
+
+/** Whether the authority of a data directory has a registry. One that does not run is started for the question. */
+export async function hasBegun(io: CommandIo, options: ServeOptions, running: string | null): Promise<boolean> {
+  // The question alone must not open a registry.
+  const asking = { ...io, env: { ...io.env, TES_GENESIS: "off" } };
+  const authority = running === null ? await openAuthority(asking, { ...options, port: 0 }) : null;
+  try {
+    const answer = await fetch(`${running ?? authority!.url}/v1/${DEFAULT_REGISTRY}`);
+    await answer.body?.cancel();
+    return answer.status !== 404;
   } finally {
     await authority?.stop();
   }
@@ -139,17 +163,23 @@ async function openRegistry(
   return (await client.trust()).genesis;
 }
 
-async function ensureRegistryFile(io: CommandIo, registry: string, named: string | undefined): Promise<RegistryFile> {
-  const found = await findCheckout(io.cwd, named);
-  if (found !== null) return found.file;
-  const { file, reasons } = await proposeRegistryFile(io.cwd, registry);
-  const path = join(io.cwd, REGISTRY_FILE_NAME);
+async function ensureRegistryFile(io: CommandIo, registry: string, flags: InitFlags): Promise<RegistryFile> {
+  const found = await findCheckout(io.cwd, flags.file);
+  if (found !== null) {
+    if (flags.fromGit === true) printNote(io, `${found.path} is there already, and is used as it is`);
+    return found.file;
+  }
+  const git = flags.fromGit === true ? await openCheckout(io.cwd, io.env) : null;
+  const { file, lines } =
+    git === null ? await proposeRegistryFile(io.cwd, registry) : await proposeFromGit(git, registry);
+  const path = join(git?.dir ?? io.cwd, REGISTRY_FILE_NAME);
   try {
     await writeFile(path, `${JSON.stringify(file, null, 2)}\n`, { flag: "wx" });
   } catch (cause) {
     throw new TesError("file_unwritable", { detail: `${path}: ${reasonOf(cause)}`, cause });
   }
-  printNote(io, `wrote ${path}: ${reasons.join("; ")}`);
+  printNote(io, `wrote ${path}`);
+  for (const line of lines) printNote(io, line);
   return file;
 }
 

@@ -94,7 +94,7 @@ interface Row {
 }
 
 async function deploy(io: CommandIo, flags: KeyDeployFlags): Promise<void> {
-  const deployable = readDeployable(io, flags.config);
+  const deployable = await readDeployable(io, flags.config);
   const targets = chooseTargets(deployable, flags.env);
   checkFlags(flags);
   for (const target of targets) requireNoVariable(deployable, target, flags.slot);

@@ -115,7 +115,11 @@ async function verify(io: CommandIo, flags: VerifyFlags): Promise<void> {
       : requireGoodKey(keyText(await readKeyFile(resolve(io.cwd, flags.keyFile))));
   const places =
     flags.url === undefined
-      ? chooseTargets(readDeployable(io, flags.config), flags.env).map(({ env, worker, url }) => ({ env, worker, url }))
+      ? chooseTargets(await readDeployable(io, flags.config), flags.env).map(({ env, worker, url }) => ({
+          env,
+          worker,
+          url,
+        }))
       : [{ env: null, worker: null, url: flags.url }];
   const rows = [];
   for (const place of places) {

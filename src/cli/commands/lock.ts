@@ -49,7 +49,7 @@ export function lockCommand(io: CommandIo): Command {
 }
 
 async function lock(io: CommandIo, flags: LockFlags): Promise<void> {
-  const { worker } = chooseTarget(readDeployable(io, flags.config), flags.env);
+  const { worker } = chooseTarget(await readDeployable(io, flags.config), flags.env);
   const fileOf = async (named: string | undefined, kind: string): Promise<string> => {
     const path = resolve(io.cwd, named ?? join(".tes", `${worker}.${kind}`));
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

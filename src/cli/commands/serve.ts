@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { TesError } from "../../core/errors.ts";
 import { parseMasterKey } from "../../core/keys.ts";
-import { dataPaths, keyText, readIfPresent, readKeyFile } from "../local/data.ts";
+import { dataPaths, keyText, looseMode, readIfPresent, readKeyFile, readRecoveryPublic } from "../local/data.ts";
 import { parsePort, USUAL_PORT } from "../local/port.ts";
 import { type Authority, type AuthorityOptions, startAuthority } from "../local/workerd.ts";
 import { type CommandIo, paint, printJson, printNote } from "../output.ts";
@@ -32,6 +32,7 @@ export function serveCommand(io: CommandIo): Command {
       try {
         const authority = await openAuthority(io, options);
         announce(io, authority, options);
+        await adviseInit(io, options);
         await untilStopped(authority, stop.asked);
       } finally {
         stop.ignore();
@@ -54,6 +55,10 @@ export async function openAuthority(
   if (keys.VERSION_SIGNING_KEY === undefined) {
     printNote(io, "no signing key is given, so the authority uses its own, from which no token can be minted");
   }
+  const loose = await looseMode(
+    options.keyFile === undefined ? dataPaths(dataDir).signingKey : resolve(io.cwd, options.keyFile),
+  );
+  if (loose !== null) printNote(io, loose);
   return startAuthority({
     dataDir,
     port: options.port,
@@ -99,6 +104,14 @@ function announce(io: CommandIo, authority: Authority, options: ServeOptions): v
     return;
   }
   io.stdout(`${paint(io).bold(authority.url)}  data in ${resolve(io.cwd, options.data)}, stop with Ctrl-C\n`);
+}
+
+/** Without a recovery key no registry opens by itself: whoever starts here should know what comes first. */
+async function adviseInit(io: CommandIo, options: ServeOptions): Promise<void> {
+  const known = await readRecoveryPublic(dataPaths(resolve(io.cwd, options.data)));
+  if (known !== null || (io.env.TES_RECOVERY_KEY ?? "") !== "" || options.keyFile !== undefined) return;
+  const data = options.data === DEFAULT_DATA ? "" : ` --data ${options.data}`;
+  printNote(io, `no registry is here yet: stop this, run tes init${data}, and start it again`);
 }
 
 /** A request to stop, from the terminal or a supervisor. */

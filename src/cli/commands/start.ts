@@ -22,7 +22,7 @@ import { filePins } from "../pins.ts";
 import { proposeRegistryFile } from "../proposal.ts";
 import { DEFAULT_DATA } from "../reach.ts";
 import { declareAll } from "./entity.ts";
-import { adviseRecovery } from "./init.ts";
+import { adviseRecovery, hasBegun } from "./init.ts";
 import { openAuthority, type ServeOptions, signingKeys, stopSignal, untilStopped } from "./serve.ts";
 
 interface StartFlags extends ServeOptions {
@@ -99,7 +99,7 @@ async function mainJob(
   const given = flags.keyFile !== undefined || (io.env.VERSION_SIGNING_KEY ?? "") !== "";
   const keys = await steps.run(
     "keys",
-    () => prepareKeys(dataDir, given),
+    () => prepareKeys(dataDir, given, () => hasBegun(io, flags, null)),
     ({ signing, recovery }) => `signing key ${signing}, recovery key ${recovery}, in ${flags.data} with mode 0600`,
   );
   const { paths } = keys;

@@ -1,7 +1,7 @@
 /** `tes token`: tokens made and read without the authority. */
 
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { fromBase64Url } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
@@ -10,8 +10,8 @@ import { parseRegistryName } from "../../protocol/ids.ts";
 import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
 import { isScope, parseTokenClaims, tokenAudience } from "../../protocol/tokens.ts";
 import { parseLifetime } from "../duration.ts";
-import { dataPaths, readKeyFile } from "../local/data.ts";
-import { type CommandIo, printJson, reportFinding, table } from "../output.ts";
+import { dataPaths, looseMode, readKeyFile } from "../local/data.ts";
+import { type CommandIo, printJson, printNote, reportFinding, table } from "../output.ts";
 import { DEFAULT_DATA, type ReachOptions, reach, withReach } from "../reach.ts";
 import { createTokenFile, mintToken, readTokenFile } from "../tokens.ts";
 
@@ -31,8 +31,16 @@ export function tokenCommand(io: CommandIo): Command {
   command
     .command("mint")
     .description("Make a token with the signing key. The authority is not asked, and keeps no list of tokens.")
-    .requiredOption("--scope <scope>", "bump:<glob>, release:<glob>, channel:<glob>, read, watch or admin", collect, [])
-    .option("--expires-in <span>", "its life: 90s, 30m, 12h, 7d, at most 366d", parseLifetime, parseLifetime("1h"))
+    .requiredOption(
+      "--scope <scope>",
+      "bump:<glob>, release:<glob>, channel:<glob>, read, watch or admin; repeatable",
+      collect,
+    )
+    .addOption(
+      new Option("--expires-in <span>", "its life: 90s, 30m, 12h, 7d, at most 366d")
+        .argParser(parseLifetime)
+        .default(parseLifetime("1h"), "1h"),
+    )
     .option("--registry <name>", "the registry it is for", parseRegistry, DEFAULT_REGISTRY)
     .option("--label <text>", "who it is for; the log shows its id, never this")
     .option("--key-file <file>", "file with the signing key (default: $VERSION_SIGNING_KEY, or signing.key in --data)")
@@ -65,7 +73,6 @@ async function revoke(io: CommandIo, named: string, flags: ReachOptions): Promis
 }
 
 async function mint(io: CommandIo, flags: MintFlags): Promise<void> {
-  if (flags.scope.length === 0) throw new TesError("usage", { detail: "At least one --scope is needed." });
   if (flags.out === undefined && flags.show !== true && io.terminal) {
     throw new TesError("usage", {
       detail: "A token is not shown on a terminal: name a file with --out, or pass --show.",
@@ -91,10 +98,13 @@ async function mint(io: CommandIo, flags: MintFlags): Promise<void> {
 }
 
 async function masterKey(io: CommandIo, { keyFile, data }: Pick<MintFlags, "keyFile" | "data">) {
-  if (keyFile !== undefined) return readKeyFile(resolve(io.cwd, keyFile));
+  const path = keyFile === undefined ? dataPaths(resolve(io.cwd, data)).signingKey : resolve(io.cwd, keyFile);
+  const loose = await looseMode(path);
+  if (loose !== null) printNote(io, loose);
+  if (keyFile !== undefined) return readKeyFile(path);
   const text = io.env.VERSION_SIGNING_KEY;
   if (text !== undefined && text !== "") return parseMasterKey(text);
-  return readKeyFile(dataPaths(resolve(io.cwd, data)).signingKey);
+  return readKeyFile(path);
 }
 
 async function inspect(io: CommandIo, file: string, keyFile: string | undefined): Promise<void> {
@@ -144,7 +154,7 @@ async function isBelieved(token: string, audience: string, keyFile: string): Pro
   }
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   if (!isScope(value)) {
     throw new TesError("usage", {
       detail: `--scope takes bump:<glob>, release:<glob>, channel:<glob>, read, watch or admin, not ${value.slice(0, 64)}.`,

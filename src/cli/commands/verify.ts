@@ -9,6 +9,7 @@ import { TesError } from "../../core/errors.ts";
 import { type JsonValue, parseJson } from "../../core/json.ts";
 import { ed25519Kid, importEd25519Public } from "../../core/keys.ts";
 import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
+import { parseAnswer } from "../../protocol/answers.ts";
 import type { Statement } from "../../protocol/statements.ts";
 import { readSmallFile } from "../local/data.ts";
 import { type CommandIo, paint, printable, printJson } from "../output.ts";
@@ -21,7 +22,7 @@ interface VerifyFlags extends ReachOptions {
 export function verifyCommand(io: CommandIo): Command {
   return withReach(new Command("verify"))
     .description(
-      "Without a file: ask the authority and check everything it says against what is pinned.\n" +
+      "Without a file: ask the authority and check everything it says against what is pinned. " +
         "With the file of a receipt: check it, then that the log still extends the one it was proved under.",
     )
     .argument("[receipt]", "file with a receipt")
@@ -39,7 +40,7 @@ export function verifyCommand(io: CommandIo): Command {
     });
 }
 
-async function verifyAuthority(io: CommandIo, { client, url }: Reached): Promise<void> {
+async function verifyAuthority(io: CommandIo, { client, url, firstTrust }: Reached): Promise<void> {
   const { trust } = await client.keys();
   const checkpoint = await client.checkpoint();
   const facts = {
@@ -55,8 +56,10 @@ async function verifyAuthority(io: CommandIo, { client, url }: Reached): Promise
     printJson(io, { verified: true, ...facts });
     return;
   }
+  const first = firstTrust();
+  if (first !== null) notProved(io, `genesis ${first}: nothing was pinned here before, so it was taken as it came`);
   say(io, [
-    ["genesis", `is the pinned one, ${facts.genesis}`],
+    ...(first === null ? ([["genesis", `is the pinned one, ${facts.genesis}`]] as [string, string][]) : []),
     ["keys", "their chain starts at the genesis, and the answer is signed by the key it names"],
     ["checkpoint", `size ${facts.size}, signed by the log key ${facts.logKey}`],
     ["consistency", "the log extends every one that was seen from here before"],
@@ -86,7 +89,17 @@ async function verifyOffline(io: CommandIo, located: Located, path: string): Pro
 }
 
 async function readReceipt(path: string): Promise<JsonValue> {
-  return parseJson(utf8(await readSmallFile(path, MAX_ANSWER_BYTES)));
+  const text = await readSmallFile(path, MAX_ANSWER_BYTES);
+  try {
+    const json = parseJson(utf8(text));
+    parseAnswer("receipt", json);
+    return json;
+  } catch (cause) {
+    throw new TesError("file_unreadable", {
+      detail: `${path} is no receipt, as tes bump --receipt writes one.`,
+      cause,
+    });
+  }
 }
 
 function report(io: CommandIo, { statement, checkpoint }: VerifiedReceipt, trust: LogTrust, offline: boolean): void {

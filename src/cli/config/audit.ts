@@ -11,8 +11,8 @@ import type { Finding } from "./finding.ts";
 import { isPagesProject, readWorkers } from "./model.ts";
 import { type ParsedConfig, type ParseFault, parseConfig, splitMark } from "./parse.ts";
 import { placeFinder } from "./place.ts";
-import { type RuleId, ruleOf } from "./rules.ts";
-import { maskPatterns } from "./secret-text.ts";
+import { NO_ANSWER, type RuleId, ruleOf } from "./rules.ts";
+import { type KeyTest, maskPatterns } from "./secret-text.ts";
 import type { Span } from "./tree.ts";
 
 export interface AuditInput {
@@ -27,6 +27,8 @@ export interface AuditInput {
   readonly exportedClasses?: ExportedClasses;
   /** Whether git ignores the file; leave it out where there is no repository. */
   readonly gitIgnored?: boolean;
+  /** `isPublicKeyText`: without it, the key that is printed in a public document is not found under a digest's name. */
+  readonly isPublicKey?: KeyTest;
 }
 
 /**
@@ -72,7 +74,7 @@ export function auditConfig(input: AuditInput): Finding[] {
       checkEnvironments(context);
       checkBindings(context);
     }
-    checkSecrets(context, input.gitIgnored);
+    checkSecrets(context, input.gitIgnored, input.isPublicKey);
   } else {
     report("parse", config.span, `The file does not parse: ${config.message}.`);
   }
@@ -82,7 +84,8 @@ export function auditConfig(input: AuditInput): Finding[] {
 /** What wrangler or Cloudflare answers to this very fault. */
 function answerOf(rule: RuleId, extra: ReportExtra): Finding["cloudflare"] {
   const general = ruleOf(rule).cloudflare;
-  if (extra.answer === null || general === undefined) return undefined;
+  if (extra.answer === null) return NO_ANSWER;
+  if (general === undefined) return undefined;
   const text = extra.answer ?? general.text.replace(/\bX\b/, () => extra.className ?? "X");
   return { ...general, text: maskPatterns(text) };
 }

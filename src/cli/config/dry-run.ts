@@ -52,18 +52,19 @@ async function wranglerIn(folder: string, from: Wrangler["from"]): Promise<Wrang
  * Runs `wrangler deploy --dry-run` on one environment. It bundles the Worker (a `build.command` of the project runs),
  * uploads nothing and needs no network.
  *
- * @param program what runs wrangler's script: a Node or Bun executable
+ * @param limitMs after this long it is killed, which counts as an error
  */
 export async function dryRun(
   wrangler: Wrangler,
   configPath: string,
   env: string | null,
-  program: string = process.execPath,
+  limitMs: number = MAX_DRY_RUN_MS,
 ): Promise<DryRun> {
   const scratch = await mkdtemp(join(tmpdir(), "tes-dry-run-"));
   try {
     const args = ["deploy", "--dry-run", `--outdir=${join(scratch, "out")}`, `--config=${basename(configPath)}`];
-    const { exit, output } = await capture(program, [wrangler.script, ...args, `--env=${env ?? ""}`], {
+    const { exit, output, killed } = await capture([wrangler.script, ...args, `--env=${env ?? ""}`], {
+      timeout: limitMs,
       cwd: dirname(resolve(configPath)),
       env: {
         ...process.env,
@@ -74,7 +75,9 @@ export async function dryRun(
         CI: "1",
       },
     });
-    return { env, exit, ...readBlocks(output) };
+    const { warnings, errors } = readBlocks(output);
+    if (killed) errors.push(`It did not end within ${limitMs / 1_000} seconds.`);
+    return { env, exit, warnings, errors };
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
@@ -82,29 +85,29 @@ export async function dryRun(
 
 interface Captured {
   readonly exit: number;
+  readonly killed: boolean;
   readonly output: string;
 }
 
+/** Runs a script with the Node or Bun that runs this. */
 function capture(
-  program: string,
   args: readonly string[],
-  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv },
+  options: { readonly cwd: string; readonly env: NodeJS.ProcessEnv; readonly timeout: number },
 ): Promise<Captured> {
   return new Promise((done, fail) => {
-    const child = spawn(program, args, {
+    const child = spawn(process.execPath, args, {
       ...options,
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: MAX_DRY_RUN_MS,
       killSignal: "SIGKILL",
     });
     let output = "";
     const take = (chunk: string): void => {
-      if (output.length < MAX_DRY_RUN_OUTPUT_CHARS) output += chunk;
+      output += chunk.slice(0, MAX_DRY_RUN_OUTPUT_CHARS - output.length);
     };
     child.stdout.setEncoding("utf8").on("data", take);
     child.stderr.setEncoding("utf8").on("data", take);
     child.on("error", fail);
-    child.on("close", (code) => done({ exit: code ?? 1, output }));
+    child.on("close", (code, signal) => done({ exit: code ?? 1, killed: signal === "SIGKILL", output }));
   });
 }
 

@@ -1,8 +1,12 @@
 /** JSON with comments and trailing commas (as wrangler reads both .json and .jsonc) into the common tree. */
 
-import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { createRequire } from "node:module";
+import type { Node, ParseError } from "jsonc-parser";
 import type { Comment, ParsedConfig, ParseFault } from "./parse.ts";
 import type { ConfigNode, Entry, ObjectNode, Span } from "./tree.ts";
+
+/** Loaded by the first JSON file: a TOML file does not wait for it. */
+const library = (): typeof import("jsonc-parser") => createRequire(import.meta.url)("jsonc-parser");
 
 /** SyntaxKind of jsonc-parser, a const enum that isolated modules cannot read. */
 const LINE_COMMENT = 12;
@@ -31,6 +35,7 @@ const FAULTS: Readonly<Record<string, string>> = {
 
 /** Parses a JSONC text without its byte order mark. */
 export function parseJsoncConfig(text: string): ParsedConfig | ParseFault {
+  const { parseTree, printParseErrorCode } = library();
   const errors: ParseError[] = [];
   const tree = parseTree(text, errors, { allowTrailingComma: true });
   const error = errors[0];
@@ -75,7 +80,7 @@ function convert(node: Node, duplicateKeys: Entry[]): ConfigNode {
 }
 
 function readComments(text: string): Comment[] {
-  const scanner = createScanner(text, false);
+  const scanner = library().createScanner(text, false);
   const comments: Comment[] = [];
   for (let kind: number = scanner.scan(); kind !== END_OF_FILE; kind = scanner.scan()) {
     if (kind !== LINE_COMMENT && kind !== BLOCK_COMMENT) continue;

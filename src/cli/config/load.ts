@@ -10,6 +10,7 @@ import { readEntryPoint } from "./entry-point.ts";
 import type { Finding } from "./finding.ts";
 import { inherited, readWorkers } from "./model.ts";
 import { configFormat, MAX_CONFIG_CHARS, type ParsedConfig, type ParseFault, parseConfig } from "./parse.ts";
+import { holdsHexKey } from "./secret-text.ts";
 import { asString, entryOf, nodeAt } from "./tree.ts";
 
 /** One audited file. */
@@ -70,7 +71,7 @@ function isFile(path: string): boolean {
  * @param absolute what findConfig gave
  * @throws {TesError} `file_unreadable`
  */
-export function auditFile(cwd: string, absolute: string): AuditedFile {
+export async function auditFile(cwd: string, absolute: string): Promise<AuditedFile> {
   const bytes = readBytes(absolute);
   const inside = relative(cwd, absolute);
   const path = inside.startsWith("..") ? absolute : inside.split(sep).join("/");
@@ -78,7 +79,7 @@ export function auditFile(cwd: string, absolute: string): AuditedFile {
 }
 
 /** Audits bytes as if they stood in the file, which they may not do yet. */
-export function auditBytes(path: string, absolute: string, bytes: Uint8Array): AuditedFile {
+export async function auditBytes(path: string, absolute: string, bytes: Uint8Array): Promise<AuditedFile> {
   const text = decode(bytes);
   const config = typeof text === "string" ? parseConfig(path, text) : text;
   const folder = dirname(absolute);
@@ -88,6 +89,9 @@ export function auditBytes(path: string, absolute: string, bytes: Uint8Array): A
     config,
     siblings: readdirSync(folder).filter((name) => CONFIG_NAMES.includes(name)),
     exportedClasses: readEntryPoints(absolute, config),
+    ...(typeof text === "string" && holdsHexKey(text)
+      ? { isPublicKey: (await import("../../core/keys.ts")).isPublicKeyText }
+      : {}),
   };
   let findings = auditConfig(input);
   // git is a process of its own, so it is asked only where its answer matters.

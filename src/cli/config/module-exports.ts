@@ -17,6 +17,7 @@ type Token = { readonly kind: "word" | "string" | "mark"; readonly text: string;
 /** Keywords after which a slash begins a regular expression, not a division. */
 const BEFORE_REGEX = new Set(["return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do"]);
 const WORD = /[\p{ID_Start}$_#][\p{ID_Continue}$\u200c\u200d]*/uy;
+const BLANK = /\s+/y;
 const NUMBER = /\.?\d[\w.]*/y;
 
 /**
@@ -102,7 +103,8 @@ function tokenize(source: string): Token[] | null {
   let at = 0;
   while (at < source.length) {
     const char = source[at]!;
-    if (/\s/.test(char)) at++;
+    const blank = char <= " " || char > "\x7f" ? match(BLANK, source, at) : null;
+    if (blank !== null) at += blank.length;
     else if (source.startsWith("//", at) || (at === 0 && source.startsWith("#!"))) at = lineEnd(source, at);
     else if (source.startsWith("/*", at)) {
       const end = source.indexOf("*/", at + 2);

@@ -38,10 +38,10 @@ function renderFinding(finding: Finding, lines: readonly string[], paint: Paint)
   const body = [...wrap(finding.message, WIDTH - 2).map((text) => `  ${text}`), ...frame(finding, lines, paint)];
   if (finding.cloudflare !== undefined && severity !== "note") {
     const { code, text } = finding.cloudflare;
-    body.push(...labelled("answer", code === undefined ? text : `${code} ${text}`, paint.dim));
+    body.push(...labelled(paint.dim("answer"), code === undefined ? text : `${code} ${text}`, paint.dim));
   }
   if (severity !== "note" || finding.remedy !== "Nothing to do.")
-    body.push(...labelled("mend", finding.remedy, (text) => text));
+    body.push(...labelled(paint.green("mend  "), finding.remedy, (text) => text));
   return `${[head, ...body].join("\n")}\n`;
 }
 
@@ -80,7 +80,7 @@ function frame(finding: Finding, lines: readonly string[], paint: Paint): string
 
 function labelled(label: string, text: string, colour: (text: string) => string): string[] {
   const [first, ...rest] = wrap(text, WIDTH - 10);
-  return [`  ${label.padEnd(7)} ${colour(first ?? "")}`, ...rest.map((line) => `${" ".repeat(10)}${colour(line)}`)];
+  return [`  ${label}  ${colour(first ?? "")}`, ...rest.map((line) => `${" ".repeat(10)}${colour(line)}`)];
 }
 
 /** Words on lines of at most `width` characters. */

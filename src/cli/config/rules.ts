@@ -8,13 +8,16 @@ export interface Rule {
   readonly title: string;
   /** One sentence: why it matters, or what happens. */
   readonly why: string;
-  /** What wrangler or the Cloudflare API answers at deploy; absent where both are silent. `X` stands for the class. */
+  /** What wrangler or the Cloudflare API answers at deploy, where that is known. `X` stands for the class. */
   readonly cloudflare?: { readonly code?: number; readonly text: string };
   /** The general mend; a finding's own remedy is more exact where it can be. */
   readonly remedy: string;
   /** Whether `tes config fix` mends it. */
   readonly fix?: true;
 }
+
+/** The answer to a fault that neither wrangler nor Cloudflare sees. */
+export const NO_ANSWER = { text: "nothing: it deploys without a word" } as const;
 
 const NOT_CONFIGURED = {
   code: 10061,
@@ -45,6 +48,7 @@ export const RULES = {
     severity: "warning",
     title: "A JSON key stands twice in one object.",
     why: "The last one counts, the first is dropped, and nothing says so.",
+    cloudflare: NO_ANSWER,
     remedy: "Merge the two, and keep one.",
   },
   "unknown-field": {
@@ -95,6 +99,7 @@ export const RULES = {
     severity: "warning",
     title: "Several wrangler configurations lie side by side.",
     why: "wrangler reads wrangler.json before .jsonc before .toml and says nothing about the others.",
+    cloudflare: NO_ANSWER,
     remedy: "Keep one of them.",
   },
 
@@ -273,6 +278,7 @@ export const RULES = {
     severity: "warning",
     title: "A binding of one environment names the Worker of another one in this file.",
     why: "It reads and writes the other environment's objects.",
+    cloudflare: NO_ANSWER,
     remedy: "Leave script_name out to use this environment's own objects, or name a Worker of this environment.",
   },
 
@@ -305,6 +311,7 @@ export const RULES = {
     severity: "warning",
     title: "Two environments deploy to the same Worker.",
     why: "Each deploy overwrites the other's, and nothing says so.",
+    cloudflare: NO_ANSWER,
     remedy: "Give each environment its own name, or leave name out of it.",
   },
   "env-name-invalid": {
@@ -327,18 +334,21 @@ export const RULES = {
     severity: "error",
     title: "A value looks like a secret: 64 hexadecimal characters, a private key, or a token of a known form.",
     why: "What stands in the configuration is deployed as plain text and kept in version control.",
+    cloudflare: NO_ANSWER,
     remedy: "Replace it where it was issued, and set the new one with `wrangler secret put`.",
   },
   "secret-in-comment": {
     severity: "error",
     title: "A comment holds what looks like a secret.",
     why: "Commented out is still in the file, and in version control.",
+    cloudflare: NO_ANSWER,
     remedy: "Remove the comment, and replace the secret where it was issued.",
   },
   "secret-not-ignored": {
     severity: "error",
     title: "The file holds a secret, and git does not ignore it.",
     why: "The next commit publishes it to everybody who can read the repository.",
+    cloudflare: NO_ANSWER,
     remedy: "Take the secret out. If it was committed, it stays in the history: replace it.",
   },
 

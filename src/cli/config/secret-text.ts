@@ -1,6 +1,5 @@
 /** What a secret looks like in a text, and how it is kept out of everything that is shown. */
 
-import { isPublicKeyText } from "../../core/keys.ts";
 import type { Span } from "./tree.ts";
 
 const HEX_KEY = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/gi;
@@ -13,6 +12,8 @@ const TOKENS: readonly (readonly [string, RegExp])[] = [
   ["a Slack token", /\bxox[abprs]-[\w-]{10,}/],
   ["a Stripe key", /\b[rs]k_live_\w{16,}/],
 ];
+/** The same, to take every one of them out of a text. */
+const EVERY_TOKEN = TOKENS.map(([, pattern]) => new RegExp(pattern, "g"));
 /** Words of a name that say its value is a digest or public, which 64 hexadecimal characters often are. */
 const PUBLIC_WORDS = new Set([
   "sha",
@@ -30,6 +31,16 @@ const PUBLIC_WORDS = new Set([
 /** Lines stay lines when what they hold is hidden. */
 const NOT_LINE_END = /[^\r\n]/g;
 
+/** `isPublicKeyText` of core/keys.ts, which takes longer to load than an audit takes, so it is handed in where it matters. */
+export type KeyTest = (hex: string) => boolean;
+
+const never: KeyTest = () => false;
+
+/** Whether a text holds something that a KeyTest should see. */
+export function holdsHexKey(text: string): boolean {
+  return text.search(HEX_KEY) >= 0;
+}
+
 /** What stands where a secret was. */
 export const MASK = "[secret]";
 
@@ -38,11 +49,12 @@ export const MASK = "[secret]";
  *
  * @param name what the text is called: `IMAGE_SHA256` and the like hold digests, which look like keys
  * @param anywhere whether it may stand between other characters, as in a comment
+ * @param isPublicKey whether 64 hexadecimal characters are a key that everybody knows, whatever they are called
  */
-export function secretKind(text: string, name: string, anywhere: boolean): string | null {
+export function secretKind(text: string, name: string, anywhere: boolean, isPublicKey: KeyTest = never): string | null {
   for (const [kind, pattern] of TOKENS) if (pattern.test(text)) return kind;
   for (const [hex] of text.matchAll(HEX_KEY)) {
-    if (isPublicKeyText(hex)) return "a signing key that is printed in a public document";
+    if (isPublicKey(hex)) return "a signing key that is printed in a public document";
     if (!isPublicName(name) && (anywhere || hex.length === text.length)) return "a key: 64 hexadecimal characters";
   }
   return null;
@@ -51,8 +63,9 @@ export function secretKind(text: string, name: string, anywhere: boolean): strin
 /** A text without anything that looks like a secret, whatever it is called. For what quotes a configuration. */
 export function maskPatterns(text: string): string {
   let out = text.replace(HEX_KEY, MASK);
-  for (const [, pattern] of TOKENS)
-    out = out.replace(new RegExp(pattern, "g"), (secret) => MASK + secret.replace(NOT_LINE_END, ""));
+  for (const pattern of EVERY_TOKEN) {
+    out = out.replace(pattern, (secret) => MASK + secret.replace(NOT_LINE_END, ""));
+  }
   return out;
 }
 

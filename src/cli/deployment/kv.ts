@@ -56,7 +56,7 @@ export async function provisionKv(
 
 async function writeBinding({ file }: Deployable, target: Target, id: string): Promise<void> {
   const text = withBinding(file.path, file.text, target, id);
-  const after = text === null ? null : auditBytes(file.path, file.absolute, utf8(text));
+  const after = text === null ? null : await auditBytes(file.path, file.absolute, utf8(text));
   if (text === null || after?.config.ok !== true || target.kv.has(BINDING)) {
     throw new TesError("deploy_refused", {
       detail: `Add to ${file.path} by hand: binding ${BINDING}, id ${id}, under kv_namespaces of ${target.env === "" ? "the top level" : `env ${target.env}`}.`,

@@ -32,9 +32,9 @@ export interface Deployable {
  *
  * @throws {TesError} `usage` when there is none, `deploy_refused` when it does not parse
  */
-export function readDeployable(io: CommandIo, named: string | undefined): Deployable {
+export async function readDeployable(io: CommandIo, named: string | undefined): Promise<Deployable> {
   const path = findConfig(io.cwd, named);
-  const file = auditFile(io.cwd, path);
+  const file = await auditFile(io.cwd, path);
   if (!file.config.ok)
     throw new TesError("deploy_refused", { detail: `${file.path} does not parse: ${file.config.message}.` });
   return { path, file, targets: readWorkers(file.config.root).map(targetOf) };

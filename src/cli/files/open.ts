@@ -4,6 +4,7 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, isAbsolute, relative, resolve, sep } from "node:path";
 import { decodeUtf8 } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
+import { isKeptOut } from "../../protocol/files.ts";
 import type { Span } from "../config/tree.ts";
 
 /** A manifest is a few kilobytes; this bounds what a pattern runs over. */
@@ -70,6 +71,8 @@ async function locate(base: string, path: string): Promise<string> {
     throw refuse(path, errnoOf(cause) === "ENOENT" ? "does not exist" : "cannot be opened", cause);
   });
   if (!isInside(base, real)) throw refuse(path, "leads out of the checkout through a symbolic link");
+  // Whatever an authority says: an entity that was declared before this was refused, or by another authority.
+  if (isKeptOut(relative(base, real).split(sep).join("/"))) throw refuse(path, "is in .git or .tes");
   return real;
 }
 

@@ -77,7 +77,10 @@ export async function followSiblings(
       const { start } = insideQuotes(file, node);
       edits.push({ file, entity: by.entity, place: { start: start + move.start, end: start + move.end }, to: move.to });
     } else if (moveRange(text, dialect, "", by.to).kind === "edit") {
-      warnings.push(`${file.path} asks for ${name} ${text}, which ${by.entity} ${by.to} is not.`);
+      warnings.push(
+        `${file.path} asks for ${name} ${text}, and ${by.entity} ${by.to} is out of that range: write one that takes ` +
+          "it, and give that package a version of its own.",
+      );
     }
   };
   const look = (file: VersionFile, writes: boolean) => {

@@ -1,7 +1,7 @@
 /** The data directory of an authority on one machine, and the key files in it. */
 
 import { randomBytes } from "node:crypto";
-import { chmod, link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { chmod, link, mkdir, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type Bytes, toHex } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
@@ -31,6 +31,8 @@ export interface DataPaths {
 const PRIVATE_DIR = 0o700;
 const PRIVATE_FILE = 0o600;
 const READABLE_FILE = 0o644;
+/** The directory usually lies in a checkout, and nothing of it belongs into git, keys least of all. */
+const IGNORE_ALL = "# Keys and data of an authority. None of it belongs into git.\n*\n";
 /** A key file is 65 bytes; whatever is longer is not read whole only to be refused. */
 const MAX_KEY_FILE_BYTES = 1_024;
 
@@ -60,6 +62,9 @@ export async function prepareDataDir(dataDir: string): Promise<DataPaths> {
     for (const path of [paths.root, paths.objects, paths.run]) {
       await mkdir(path, { recursive: true, mode: PRIVATE_DIR });
     }
+    await writeFile(join(paths.root, ".gitignore"), IGNORE_ALL, { flag: "wx" }).catch((thrown: unknown) => {
+      if (codeOf(thrown) !== "EEXIST") throw thrown;
+    });
   } catch (cause) {
     throw new TesError("file_unwritable", { detail: `${paths.root}: ${reasonOf(cause)}`, cause });
   }
@@ -115,6 +120,16 @@ export async function readKeyFile(path: string): Promise<Secret<Bytes>> {
     if (!(thrown instanceof TesError)) throw thrown;
     throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, cause: thrown });
   }
+}
+
+/** Whether others than its owner may read a file, in words; null when not, or when there is none. */
+export async function looseMode(path: string): Promise<string | null> {
+  const mode = await stat(path).then(
+    (info) => info.mode & 0o777,
+    () => 0,
+  );
+  if ((mode & 0o077) === 0 || process.platform === "win32") return null;
+  return `${path} can be read by others (mode ${mode.toString(8)}): chmod 600 it, and replace what is in it`;
 }
 
 /** The text form of a key, as the environment carries it. */

@@ -60,7 +60,7 @@ export async function replayLog(
     });
   }
   await check("the configuration leads to that Worker", async () => {
-    const target = chooseTarget(readDeployable(io, log.target.config), [log.target.env]);
+    const target = chooseTarget(await readDeployable(io, log.target.config), [log.target.env]);
     if (target.worker !== log.target.worker || (target.url ?? "") !== log.target.url)
       throw broken(`it leads to ${target.worker} at ${target.url}`);
     return `${target.worker} at ${target.url}`;

@@ -76,7 +76,7 @@ interface Run {
  * @throws {TesError} what the phase that failed throws; the log then holds the phases before it
  */
 export async function runLock(io: CommandIo, options: LockOptions): Promise<Body> {
-  const deployable = readDeployable(io, options.config);
+  const deployable = await readDeployable(io, options.config);
   const target = chooseTarget(deployable, options.envs);
   const before = await readLog(options.log);
   const wrangler = await openWrangler(io, deployable.path);
@@ -120,11 +120,11 @@ export async function runLock(io: CommandIo, options: LockOptions): Promise<Body
   };
   await phase("configuration", () => mendConfiguration(run, deployable));
   // Read again: the mend may have changed it.
-  let now = readDeployable(io, options.config);
+  let now = await readDeployable(io, options.config);
   let there = chooseTarget(now, options.envs);
   await phase("dry run", () => dryRun(run, now, there));
   await phase("storage", () => provision(run, now, there));
-  now = readDeployable(io, options.config);
+  now = await readDeployable(io, options.config);
   there = chooseTarget(now, options.envs);
   await phase("key", () => placeKey(run, now, there));
   await phase("genesis", () => openRegistry(run, there));

@@ -22,8 +22,6 @@ export interface LoadOptions {
   readonly each: number;
   /** Begins every key, so that no two loads share one. */
   readonly name: string;
-  readonly scopeOf?: (client: number, turn: number) => string;
-  readonly onSent?: () => void;
   readonly onAcknowledged?: () => void;
 }
 
@@ -41,13 +39,13 @@ export const declaration = (key: string): Write => ({
 });
 
 /** Sends a write once. Its receipt is noted only when the answer came whole. @throws on anything but 200 */
-export async function sendWrite(wire: Wire, token: string, write: Write, onSent?: () => void): Promise<ReceiptJson> {
+export async function sendWrite(wire: Wire, token: string, write: Write): Promise<ReceiptJson> {
   const headers = {
     authorization: `Bearer ${token}`,
     "content-type": "application/json",
     "idempotency-key": write.key,
   };
-  const reply = await wire.send(write.path, { method: "POST", headers, body: write.body, ...(onSent && { onSent }) });
+  const reply = await wire.send(write.path, { method: "POST", headers, body: write.body });
   if (reply.status !== 200) throw new Error(`${write.key}: ${reply.status} ${reply.text}`);
   const { receipt, receipts } = JSON.parse(reply.text) as { receipt?: ReceiptJson; receipts?: ReceiptJson[] };
   return (receipt ?? receipts?.[0])!;
@@ -55,15 +53,15 @@ export async function sendWrite(wire: Wire, token: string, write: Write, onSent?
 
 /** Begins a load. A client whose connection breaks sends nothing more: it does not know what became of its request. */
 export function startLoad(wire: Wire, options: LoadOptions): Load {
-  const { token, clients, each, name, scopeOf = () => "patch" } = options;
+  const { token, clients, each, name } = options;
   const writes: Write[] = [];
   const client = async (number: number): Promise<void> => {
     for (let turn = 0; turn < each; turn++) {
-      const body = JSON.stringify({ entity: ENTITY, scope: scopeOf(number, turn) });
+      const body = JSON.stringify({ entity: ENTITY, scope: "patch" });
       const write: Write = { key: `${name}-${number}-${turn}`, path: "/v1/default/bump", body };
       writes.push(write);
       try {
-        write.receipt = await sendWrite(wire, token, write, options.onSent);
+        write.receipt = await sendWrite(wire, token, write);
       } catch (thrown) {
         if (isBroken(thrown)) return;
         throw thrown;

@@ -157,7 +157,9 @@ describe("a workspace", () => {
 
   test("what is asked of a crate follows where it is written too, and is reported where it is not", async () => {
     const alone = await directory.plan([main("2.0.0")], { others: [{ path: "crates/cli/Cargo.toml" }] });
-    expect(alone.warnings).toEqual(["crates/cli/Cargo.toml asks for acme-core 1.0, which global:main 2.0.0 is not."]);
+    expect(alone.warnings).toEqual([
+      expect.stringMatching(/^crates\/cli\/Cargo\.toml asks for acme-core 1\.0, and global:main 2\.0\.0 is out/),
+    ]);
     await directory.write([main("2.0.0"), cli("0.4.0")]);
     expect(await directory.read("crates/cli/Cargo.toml")).toBe(CLI.replace("0.3.0", "0.4.0").replace('"1.0"', '"2.0"'));
   });

@@ -161,6 +161,19 @@ describe("what may be touched", () => {
     }
   });
 
+  test("what git and TES keep is never written, whatever the authority lists and wherever a link leads", async () => {
+    for (const folder of [".git", "a/.tes"]) await mkdir(join(root, folder), { recursive: true });
+    await put(".git/config.json", '{"version":"1.0.0"}');
+    await put("a/.tes/x.json", '{"version":"1.0.0"}');
+    await symlink(join(root, ".git"), join(root, "link"));
+    for (const path of [".git/config.json", "a/.tes/x.json", "link/config.json"]) {
+      await expect(planEdits(root, main([{ path }])), path).rejects.toMatchObject({
+        code: "file_unreadable",
+        detail: expect.stringContaining("in .git or .tes"),
+      });
+    }
+  });
+
   test("not UTF-8 and too large are refused, the largest size is taken", async () => {
     await put("latin1.json", new Uint8Array([0x7b, 0xe9, 0x7d]));
     await expect(planEdits(root, main([{ path: "latin1.json" }]))).rejects.toMatchObject({ code: "file_unreadable" });

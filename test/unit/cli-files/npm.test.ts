@@ -119,8 +119,32 @@ describe("what packages ask of each other", () => {
     const plan = await directory.write([a], { others });
     expect(await directory.read("packages/b/package.json")).toBe(B);
     expect(plan.warnings).toEqual([
-      "packages/b/package.json asks for @x/a workspace:~1.0.0, which component:a 1.1.0 is not.",
+      expect.stringMatching(
+        /^packages\/b\/package\.json asks for @x\/a workspace:~1\.0\.0, and component:a 1\.1\.0 is out/,
+      ),
     ]);
+  });
+
+  test("a major bump names every package that it leaves behind, and what to do", async () => {
+    await directory.put("packages/a/package.json", '{"name":"@x/a","version":"2.3.4"}');
+    await directory.put(
+      "packages/b/package.json",
+      '{"name":"@x/b","version":"1.0.0","dependencies":{"@x/a":"^2.3.4"}}',
+    );
+    const b = await directory.read("packages/b/package.json");
+    const others = [{ path: "packages/b/package.json" }];
+    const change = (to: string) => ({
+      entity: "component:a",
+      from: "2.3.4",
+      to,
+      files: [{ path: "packages/a/package.json" }],
+    });
+    expect((await directory.plan([change("2.4.0")], { others })).warnings).toEqual([]);
+    expect((await directory.write([change("3.0.0")], { others })).warnings).toEqual([
+      "packages/b/package.json asks for @x/a ^2.3.4, and component:a 3.0.0 is out of that range: write one that takes " +
+        "it, and give that package a version of its own.",
+    ]);
+    expect(await directory.read("packages/b/package.json")).toBe(b);
   });
 
   test("an entry with a pattern says that it has to follow all the same", async () => {

@@ -74,3 +74,19 @@ test("a tag that HEAD cannot reach does not count, for the next name it does", a
   expect((await sinceTag(1)).since).toBeNull();
   expect(nameTag(await ownerOf(1), "9.0.1", ["a-v9.0.0"])).toBe("a-v9.0.1");
 });
+
+test("a tag ahead of what the authority gave is told, whatever the commits ask for", async () => {
+  const since = async (version?: string) =>
+    scopeSinceTag(await openCheckout(repository.dir, repository.env), await ownerOf(0), { version });
+  await repository.git("tag", "v1.1.1");
+  await repository.commit("feat: x");
+  expect((await since("1.1.1")).warning).toBeNull();
+  expect((await since("1.2.0")).warning).toBeNull();
+  await repository.git("tag", "v9.9.9");
+  await repository.commit("fix: y");
+  const found = await since("1.1.1");
+  expect(found).toMatchObject({ scope: "patch", since: { version: "9.9.9" } });
+  expect(found.warning).toMatch(/^The tag v9\.9\.9 is ahead of 1\.1\.1, the version at the authority/);
+  expect((await since("10.0.0-rc.1")).warning).toBeNull();
+  expect((await since()).warning).toBeNull();
+});

@@ -37,7 +37,7 @@ test("an answer that holds is believed, and each request carries a nonce of its 
   expect(sent.map(({ headers }) => headers.get("tes-min-size"))).toEqual([null, "1", "1"]);
 });
 
-test("hot reads send neither nonce nor token, writes still do", async () => {
+test("hot reads send neither nonce nor token, writes still do, and so does what a token is trusted to: a fresh answer", async () => {
   const made = clientOf(registry, { hotReads: true, token: "a.b.c" });
   made.on(ENTITY, (request) => registry.answer(request, good()));
   made.on("/v1/default/bump", (request) =>
@@ -48,7 +48,7 @@ test("hot reads send neither nonce nor token, writes still do", async () => {
     code: "forbidden",
   });
   expect(made.sent.map(({ headers }) => [headers.has("tes-nonce"), headers.has("authorization")])).toEqual([
-    [false, false],
+    [true, false],
     [false, false],
     [true, true],
   ]);

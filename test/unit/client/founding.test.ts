@@ -1,9 +1,9 @@
 /** Opening a registry: its keys are known only after the write, so what believes them is the recovery key asked for. */
 
 import { beforeEach, describe, expect, test } from "vitest";
-import type { ClientOptions } from "../../../src/client/index.ts";
+import { type ClientOptions, memoryPins, openImport } from "../../../src/client/index.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
-import { makeRegistry, type TestRegistry } from "./registry.ts";
+import { makeRegistry, NOW_S, type TestRegistry } from "./registry.ts";
 import { clientOf, type Responder, URL_OF_TEST } from "./setup.ts";
 
 const PATH = "/v1/default";
@@ -60,6 +60,73 @@ test("a cut connection is asked again with the same key", async () => {
   await made.client.createRegistry(request());
   const keys = made.sent.slice(0, 2).map(({ headers }) => headers.get("idempotency-key"));
   expect(keys[0]).toBe(keys[1]);
+});
+
+describe("beside a registry that is pinned", () => {
+  const TEAM = "/v1/team";
+  let team: TestRegistry;
+
+  /** A client that knows `default` of this authority, or believes so, and asks for `team`. */
+  async function beside(knows: TestRegistry, options: Partial<ClientOptions> = {}) {
+    const store = memoryPins();
+    await clientOf(knows, { store }).client.trust();
+    team = await makeRegistry("team", "team");
+    const made = clientOf(registry, { registry: "team", genesis: undefined, token: "a.b.c", store, ...options });
+    made.on(`${TEAM}/keys`, async (asked) => team.answer(asked, { body: await team.keys() }));
+    made.on(TEAM, async (asked) =>
+      team.answer(asked, { status: 201, body: { genesis: team.genesis, receipt: await team.receipt(0) } }),
+    );
+    return made;
+  }
+  const sentBy = ({ sent }: { readonly sent: readonly Request[] }) =>
+    sent.map(({ method, url, headers }) => [method, new URL(url).pathname, headers.has("authorization")]);
+
+  test("its token leaves once that one has proved whose authority this is", async () => {
+    const made = await beside(registry);
+    await made.client.createRegistry({ visibility: "public", recovery: { x: team.recovery } });
+    expect(sentBy(made)).toEqual([
+      ["GET", "/v1/default/keys", false],
+      ["POST", TEAM, true],
+      ["GET", `${TEAM}/keys`, false],
+    ]);
+  });
+
+  test("where it does not, neither a founding nor an import sends a token", async () => {
+    const made = await beside(await makeRegistry("another authority"));
+    const founding = made.client.createRegistry({ visibility: "public", recovery: { x: team.recovery } });
+    await expect(founding).rejects.toMatchObject({ code: "genesis_mismatch" });
+    const target = openImport({
+      url: URL_OF_TEST,
+      registry: "team",
+      token: "a.b.c",
+      store: made.store,
+      fetch: made.fetch,
+      now: () => NOW_S * 1000,
+    });
+    await expect(target.state()).rejects.toMatchObject({ code: "genesis_mismatch" });
+    expect(sentBy(made)).toEqual([
+      ["GET", "/v1/default/keys", false],
+      ["GET", "/v1/default/keys", false],
+    ]);
+  });
+
+  test("a registry that only its admins see is asked for with the token, and only there", async () => {
+    const delisted: Responder = async (asked) =>
+      asked.headers.has("authorization")
+        ? team.answer(asked, { body: await team.keys() })
+        : Response.json({ code: "registry_unknown" }, { status: 404 });
+    const known = await beside(registry, { trustFirst: true });
+    known.on(`${TEAM}/keys`, delisted);
+    expect((await known.client.trust()).genesis).toBe(team.genesis);
+    const stranger = await beside(await makeRegistry("another authority"), { trustFirst: true });
+    stranger.on(`${TEAM}/keys`, delisted);
+    await expect(stranger.client.trust()).rejects.toMatchObject({ code: "genesis_mismatch" });
+    const nobody = await beside(registry, { trustFirst: true, store: memoryPins() });
+    nobody.on(`${TEAM}/keys`, delisted);
+    await expect(nobody.client.trust()).rejects.toMatchObject({ code: "answer_unsigned" });
+    for (const { sent } of [stranger, nobody])
+      expect(sent.some(({ headers }) => headers.has("authorization"))).toBe(false);
+  });
 });
 
 describe("refused", () => {

@@ -100,40 +100,113 @@ describe("first contact", () => {
     expect((await made.client.trust()).genesis).toBe(registry.genesis);
   });
 
-  describe("with a token that is refused", () => {
-    /** Keys for whoever comes without a token; with one, or where nothing is public, the status. */
-    const guarded = (status: number, options: Partial<ClientOptions> = {}, open = true) => {
+  describe("with a token", () => {
+    const withToken = (request: Request) => request.headers.has("authorization");
+    const KEYS = "/v1/default/keys";
+    const NOTE = "/v1/default/log/checkpoint";
+
+    /** Nothing is public here: strangers see the keys, and holders of the token the head too. */
+    const closed = (options: Partial<ClientOptions> = {}) => {
       const made = clientOf(registry, { token: "a.b.c", ...options });
-      made.on("/v1/default/keys", async (request) =>
-        request.headers.has("authorization") || !open
-          ? registry.answer(request, { status, type: "application/problem+json", body: { code: "token_expired" } })
-          : registry.answer(request, { body: await registry.keys() }),
+      const [keys, note] = [made.answering(KEYS), made.answering(NOTE)];
+      made.on(KEYS, async (request) => {
+        const { checkpoint: _, ...shown } = await registry.keys();
+        return withToken(request) ? keys(request) : registry.answer(request, { body: shown });
+      });
+      made.on(NOTE, (request) =>
+        withToken(request) ? note(request) : registry.answer(request, problem("token_missing")),
       );
       return made;
     };
 
-    test("the keys are asked for without it, and the refusal that follows is signed", async () => {
-      const made = guarded(401);
-      made.on(STATE, (request) => registry.answer(request, problem("token_expired")));
-      await expect(made.client.state()).rejects.toMatchObject({ code: "token_expired" });
-      expect(sentTo(made, "/v1/default/keys").map(({ headers }) => headers.has("authorization"))).toEqual([
-        true,
-        false,
-      ]);
-      expect(made.sent.at(-1)!.headers.has("authorization")).toBe(true);
+    test.each<[string, (request: Request) => Promise<Response> | Response]>([
+      [
+        "a stranger's keys",
+        async (request) => {
+          const stranger = await makeRegistry("stranger");
+          return stranger.answer(request, { body: await stranger.keys() });
+        },
+      ],
+      [
+        "our keys, in a stranger's answer",
+        async (request) => (await makeRegistry("stranger")).answer(request, { body: await registry.keys() }),
+      ],
+      [
+        "our answer to somebody else",
+        async (request) => {
+          const { url } = request;
+          const theirs = new Request(url, { headers: { "tes-nonce": "A".repeat(22) } });
+          return registry.answer(theirs, { body: await registry.keys() });
+        },
+      ],
+      [
+        "an unsigned refusal",
+        () =>
+          Response.json(
+            { code: "token_missing" },
+            { status: 401, headers: { "content-type": "application/problem+json" } },
+          ),
+      ],
+      [
+        "a signed refusal, under keys that nothing vouches for yet",
+        (request) => registry.answer(request, problem("token_missing")),
+      ],
+      ["an unsigned absence", () => Response.json({ code: "registry_unknown" }, { status: 404 })],
+      ["a failure that passes", () => new Response("busy", { status: 503 })],
+    ])("%s: the token never leaves", async (_, respond) => {
+      for (const hotReads of [false, true]) {
+        const made = clientOf(registry, { token: "a.b.c", hotReads });
+        made.on(KEYS, respond);
+        await expect(made.client.bump(REQUEST)).rejects.toMatchObject({ name: "TesError" });
+        expect(made.sent.length).toBeGreaterThan(0);
+        expect(made.sent.filter(withToken)).toEqual([]);
+      }
     });
 
-    test.each<[string, () => TestClient, number]>([
-      ["where nothing is public", () => guarded(401, {}, false), 2],
-      ["for another reason", () => guarded(403), 1],
-      ["without one", () => guarded(401, { token: undefined }, false), 1],
-    ])("%s the first refusal is told", async (_, make, asked) => {
-      const made = make();
-      await expect(made.client.trust()).rejects.toMatchObject({
+    test("the keys are asked for without it, and what comes after with it", async () => {
+      const made = clientOf(registry, { token: "a.b.c" });
+      made.on(STATE, (request) => registry.answer(request, problem("token_expired")));
+      await expect(made.client.state()).rejects.toMatchObject({ code: "token_expired" });
+      expect(made.sent.map((request) => [new URL(request.url).pathname, withToken(request)])).toEqual([
+        [KEYS, false],
+        [STATE, true],
+      ]);
+    });
+
+    test("where nothing is public, the head is asked for with it, and held to", async () => {
+      const made = closed();
+      await made.client.trust();
+      expect(made.sent.map((request) => [new URL(request.url).pathname, withToken(request)])).toEqual([
+        [KEYS, false],
+        [NOTE, true],
+      ]);
+      expect(await made.store.load(`${URL_OF_TEST}/default`)).toMatchObject({ size: registry.statements.length });
+      expect((await made.client.keys()).answer.checkpoint).toBe(await registry.note());
+    });
+
+    test.each<ErrorCode>(["forbidden", "token_expired"])(
+      "one that does not read (%s) trusts all the same, and sees no head",
+      async (code) => {
+        const made = closed();
+        const keys = made.answering(KEYS);
+        made.on(KEYS, (request) => (withToken(request) ? registry.answer(request, problem(code)) : keys(request)));
+        made.on(NOTE, (request) => registry.answer(request, problem(code)));
+        expect((await made.client.trust()).genesis).toBe(registry.genesis);
+        expect((await made.client.keys()).answer).not.toHaveProperty("checkpoint");
+        bumping(made);
+        expect((await made.client.bump(REQUEST)).receipt!.statement.seq).toBe(1);
+      },
+    );
+
+    test("an unproved absence says what to look at", async () => {
+      const made = clientOf(registry, { token: "a.b.c" });
+      const said = { status: 404, headers: { "content-type": "application/problem+json" } };
+      made.on(KEYS, () => new Response(JSON.stringify({ code: "registry_unknown" }), said));
+      await expect(made.client.state()).rejects.toMatchObject({
         code: "answer_unsigned",
-        facts: { claim: "token_expired" },
+        facts: { status: 404, claim: "registry_unknown" },
+        detail: expect.stringMatching(/unproved: registry_unknown\. .*check the name/),
       });
-      expect(sentTo(made, "/v1/default/keys")).toHaveLength(asked);
     });
   });
 

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import {
   type ClientOptions,
   createClient,
+  type Fetch,
   memoryPins,
   type PinStore,
   type TesClient,
@@ -20,6 +21,8 @@ export interface TestClient {
   readonly sent: Request[];
   readonly delays: number[];
   readonly store: PinStore;
+  /** The network that it sees. */
+  readonly fetch: Fetch;
   /** What a path answers from now on; the default answers keys, checkpoint and consistency proofs of the registry. */
   on(path: string, responder: Responder): void;
   /** What a path answers now. */
@@ -47,6 +50,13 @@ export function clientOf(registry: TestRegistry, options: Partial<ClientOptions>
     ],
   ]);
   let drawn = 0;
+  const fetch: Fetch = async (url, init) => {
+    const request = new Request(url, init);
+    sent.push(request.clone());
+    const responder = routes.get(new URL(url).pathname);
+    if (responder === undefined) throw new TypeError(`no answer for ${url}`);
+    return responder(request);
+  };
   const client = createClient({
     url: URL_OF_TEST,
     genesis: registry.genesis,
@@ -54,13 +64,7 @@ export function clientOf(registry: TestRegistry, options: Partial<ClientOptions>
     now: () => NOW_S * 1000,
     random: (bytes) => createHash("sha256").update(`random ${drawn++}`).digest().subarray(0, bytes),
     delay: async (ms) => void delays.push(ms),
-    fetch: async (url, init) => {
-      const request = new Request(url, init);
-      sent.push(request.clone());
-      const responder = routes.get(new URL(url).pathname);
-      if (responder === undefined) throw new TypeError(`no answer for ${url}`);
-      return responder(request);
-    },
+    fetch,
     ...options,
   });
   return {
@@ -68,6 +72,7 @@ export function clientOf(registry: TestRegistry, options: Partial<ClientOptions>
     sent,
     delays,
     store,
+    fetch,
     on: (path, responder) => void routes.set(path, responder),
     answering: (path) => routes.get(path)!,
   };

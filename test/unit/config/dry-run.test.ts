@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { dryRun, findWrangler, readBlocks } from "../../../src/cli/config/dry-run.ts";
+import { MAX_DRY_RUN_MS, MAX_DRY_RUN_OUTPUT_CHARS } from "../../../src/core/limits.ts";
 
 test("wrangler's blocks come out without colours and frames", () => {
   const output = `
@@ -64,6 +65,32 @@ test("what it is asked to do, and that it stays off the network and out of the h
     expect(log).toMatch(/tes-dry-run-/);
     const top = await dryRun({ script, version: "0", from: "tes" }, join(root, "app/wrangler.toml"), null);
     expect(JSON.parse(top.errors[0]!)[0].at(-1)).toBe("--env=");
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test("a wrangler that does not end is killed after its limit, and one that says too much is cut off", async () => {
+  const root = mkdtempSync(join(tmpdir(), "tes-limits-"));
+  try {
+    const run = (code: string, limitMs = MAX_DRY_RUN_MS) => {
+      writeFileSync(join(root, "wrangler.js"), code);
+      return dryRun(
+        { script: join(root, "wrangler.js"), version: "0", from: "tes" },
+        join(root, "wrangler.toml"),
+        null,
+        limitMs,
+      );
+    };
+    expect(await run("setInterval(() => {}, 1000);", 200)).toMatchObject({
+      exit: 1,
+      errors: ["It did not end within 0.2 seconds."],
+    });
+    const saying = (length: number) => `process.stdout.write("x".repeat(${length - 1}) + "\\n✘ [ERROR] seen\\n");`;
+    const short = MAX_DRY_RUN_OUTPUT_CHARS - "✘ [ERROR] seen".length;
+    expect((await run(saying(short))).errors).toEqual(["seen"]);
+    expect((await run(saying(short + 1))).errors).toEqual(["see"]);
+    expect((await run(saying(MAX_DRY_RUN_OUTPUT_CHARS))).errors).toEqual([]);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

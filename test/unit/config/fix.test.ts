@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { fixConfig } from "../../../src/cli/config/fix/fix.ts";
 import { readEntryPoints } from "../../../src/cli/config/load.ts";
 import { parseConfig } from "../../../src/cli/config/parse.ts";
+import { MAX_MENDS } from "../../../src/core/limits.ts";
 import { auditCase, type CorpusCase, readCorpus } from "./corpus.ts";
 import { meaningFault, meaningOf } from "./meaning.ts";
 
@@ -97,6 +98,15 @@ describe("a text that does not parse comes back unchanged", () => {
   test.each(named(fixed.filter(({ file, text }) => !parseConfig(file, text).ok)))("%s", (_, { text, result }) => {
     expect(result).toEqual({ text, done: [], refused: [] });
   });
+});
+
+test("more mends than anybody needs are none", () => {
+  const text = (envs: number) =>
+    `secrets = { required = ["K"] }\n${Array.from({ length: envs }, (_, i) => `[env.e${i}]\n`).join("")}`;
+  const full = fixConfig("wrangler.toml", text(MAX_MENDS));
+  expect([full.done.length, full.refused.length]).toEqual([MAX_MENDS, 0]);
+  const over = fixConfig("wrangler.toml", text(MAX_MENDS + 1));
+  expect([over.text, over.done.length, over.refused.length]).toEqual([text(MAX_MENDS + 1), 0, MAX_MENDS + 1]);
 });
 
 describe("by example", () => {

@@ -6,6 +6,7 @@ import { renderFindings, shownText } from "../../../src/cli/config/report.ts";
 import { toSarif } from "../../../src/cli/config/sarif.ts";
 import { MASK, maskPatterns, maskPlaces, maskValues, secretKind } from "../../../src/cli/config/secret-text.ts";
 import { paint } from "../../../src/cli/output.ts";
+import { isPublicKeyText } from "../../../src/core/keys.ts";
 import { readShared } from "../../shared.ts";
 import { PLACEHOLDERS } from "./corpus.ts";
 
@@ -79,7 +80,7 @@ describe("the key that is printed in a public document", () => {
       `[vars]\nX_HASH = "${key.toUpperCase()}"\n`,
       `# sha256 ${key}\n`,
     ]) {
-      const [finding] = auditConfig({ path: "wrangler.toml", text: HEAD + text });
+      const [finding] = auditConfig({ path: "wrangler.toml", text: HEAD + text, isPublicKey: isPublicKeyText });
       expect(finding?.message).toContain("a signing key that is printed in a public document");
       expect(shown(HEAD + text).toLowerCase()).not.toContain(key);
     }

@@ -31,6 +31,8 @@ describe("parseMasterKey", () => {
   });
 
   const good = masterText("good");
+  const counted = (from: number, step: number) =>
+    toHex(Uint8Array.from({ length: 32 }, (_, i) => (from + i * step) & 255));
   test.each([
     ["empty", "", "This one has 0 characters."],
     ["one", "a", "This one has 1 character."],
@@ -41,6 +43,12 @@ describe("parseMasterKey", () => {
     ["a g", `g${good.slice(1)}`, "This one has a character that is not hexadecimal."],
     ["full-width digits", "１".repeat(64), "This one has a character that is not hexadecimal."],
     ["0x", `0x${good.slice(2)}`, "This one has a character that is not hexadecimal."],
+    ["zeros", counted(0, 0), "Every byte of this one is the same."],
+    ["ones", counted(255, 0), "Every byte of this one is the same."],
+    ["one byte again and again", counted(0xab, 0), "Every byte of this one is the same."],
+    ["counting from nought", counted(0, 1), "The bytes of this one count up or down."],
+    ["counting down past nought", counted(9, -1), "The bytes of this one count up or down."],
+    ["counting by seventeen", counted(0, 17), "The bytes of this one count up or down."],
   ])("refuses %s and does not repeat it", (_name, text, detail) => {
     expect(() => parseMasterKey(text)).toThrow(expect.objectContaining({ code: "key_format", detail }));
     if (text.length > 1) expect(detail).not.toContain(text);

@@ -2,7 +2,14 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { expect, test } from "vitest";
 import { MAX_ENTITY_FILES, MAX_FILE_PATH_CHARS, MAX_FILE_PATTERN_CHARS } from "../../../src/core/limits.ts";
-import { compilePattern, EntityFiles, isFilePath, isFilePattern } from "../../../src/protocol/files.ts";
+import {
+  compilePattern,
+  DeclaredFiles,
+  EntityFiles,
+  isFilePath,
+  isFilePattern,
+  isKeptOut,
+} from "../../../src/protocol/files.ts";
 
 test("paths below a checkout are accepted, up to the limit", () => {
   const longest = "p".repeat(MAX_FILE_PATH_CHARS);
@@ -33,6 +40,30 @@ test.each([
 ])("refuses the path %j", (path) => {
   expect(isFilePath(path)).toBe(false);
 });
+
+test.each([
+  [".git/hooks/pre-commit"],
+  [".git"],
+  ["a/.GIT/config"],
+  [".Git./config"],
+  [".git /config"],
+  ["git~1/config"],
+  [".git::$INDEX_ALLOCATION/config"],
+  [".g\u200cit/config"],
+  [".tes/signing.key"],
+  ["packages/.TES/x"],
+])("%j is not declared, and a log that holds it is read all the same", (path) => {
+  expect(isKeptOut(path)).toBe(true);
+  expect(v.is(DeclaredFiles, [{ path }])).toBe(false);
+  expect(v.is(EntityFiles, [{ path }])).toBe(true);
+});
+
+test.each([[".github/x.yml"], [".gitignore"], ["git/x"], ["tes/.tesrc"], ["tes.registry.json"], ["a.git/x"]])(
+  "%j is declared",
+  (path) => {
+    expect(v.is(DeclaredFiles, [{ path }])).toBe(true);
+  },
+);
 
 test("an accepted path never leads out of its root", () => {
   fc.assert(

@@ -39,6 +39,11 @@ test.each<[string, JsonValue, string]>([
   ["as many entities as a registry", many(MAX_ENTITIES), "accepted"],
   ["one more", many(MAX_ENTITIES + 1), "invalid_field /entities"],
   ["no list", {}, "invalid_field /entities"],
+  [
+    "a key of TES",
+    { entities: [{ id: "a:b", files: [{ path: ".tes/signing.key" }] }] },
+    "invalid_field /entities/0/files/0",
+  ],
   ["a registry that is no name", { registry: "A", entities: [] }, "invalid_field /registry"],
   ["an unknown member", { entities: [], entity: 1 }, "invalid_field /entity"],
   ["an authority", { entities: [], authority: { url: "https://tes.test:8443", genesis: "a".repeat(64) } }, "accepted"],

@@ -78,6 +78,11 @@ test.each<[string, JsonValue, string]>([
     { entities: [{ entity: "a:b", files: [{ path: "x", pattern: "y" }] }] },
     "invalid_field /entities/0/files/0/pattern",
   ],
+  [
+    "a hook of git",
+    { entities: [{ entity: "a:b", files: [{ path: "x" }, { path: ".git/hooks/pre-push" }] }] },
+    "invalid_field /entities/0/files/1",
+  ],
   ["the whole as a list", [{ entity: "a:b" }], "invalid_field /entities"],
 ])("declaring %s", (_, json, expected) => {
   expect(refusal(() => parseDeclareRequest(json))).toBe(expected);

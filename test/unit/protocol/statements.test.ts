@@ -85,6 +85,7 @@ test.each<[string, JsonValue, string]>([
   ["a version that is none", { ...DECLARED, version: "1.0" }, "invalid_field /version"],
   ["a version too long", { ...DECLARED, version: `1.0.0-${"a".repeat(59)}` }, "invalid_field /version"],
   ["a version at the limit", { ...DECLARED, version: `1.0.0-${"a".repeat(58)}` }, "accepted"],
+  ["a file that is not declared any more", { ...DECLARED, files: [{ path: ".git/config" }] }, "accepted"],
   ["an escaping file", { ...DECLARED, files: [{ path: "a" }, { path: "../a" }] }, "invalid_field /files/1/path"],
   ["no changes", { ...BUMPED, changes: [] }, "invalid_field /changes"],
   ["an unknown scope", { ...BUMPED, scope: "huge" }, "invalid_field /scope"],

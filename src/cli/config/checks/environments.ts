@@ -22,6 +22,8 @@ function checkInheritance(context: AuditContext, top: ObjectNode, worker: Worker
   for (const field of NOT_INHERITED) {
     const above = entryOf(top, field);
     if (above === undefined || isOnlyNestedMigrations(field, above.node)) continue;
+    const names = namesIn(field, above.node);
+    if (field === "vars" && names.length > 0 && names.every((name) => secrets.has(name))) continue;
     const own = entryOf(worker.own, field);
     if (own === undefined) {
       const rule = field === "secrets" ? "secrets-not-inherited" : "env-not-inherited";
@@ -34,7 +36,7 @@ function checkInheritance(context: AuditContext, top: ObjectNode, worker: Worker
       });
       continue;
     }
-    const missing = namesIn(field, above.node).filter(
+    const missing = names.filter(
       (name) => !namesIn(field, own.node).includes(name) && !(field === "vars" && secrets.has(name)),
     );
     if (missing.length > 0) {

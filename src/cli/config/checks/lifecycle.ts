@@ -45,7 +45,7 @@ function reportNested(context: AuditContext, worker: Worker, { nested, effective
   }
   const path = env === null ? "[[migrations]]" : `[[env.${env}.migrations]]`;
   const bound = ownBindings(worker)[0]?.className;
-  context.report("migrations-nested", nested.span, "durable_objects.migrations is never applied.", {
+  context.report("migrations-nested", nested.span, "Migrations under durable_objects are never applied.", {
     env,
     remedy: `Move them to ${path}: tes config fix.`,
     ...(bound === undefined ? {} : { className: bound }),

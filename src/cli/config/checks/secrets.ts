@@ -2,20 +2,20 @@
 
 import type { Worker } from "../model.ts";
 import type { ParsedConfig } from "../parse.ts";
-import { secretKind } from "../secret-text.ts";
+import { type KeyTest, secretKind } from "../secret-text.ts";
 import { asObject, asString, type ConfigNode, type Entry, nodeAt, type Span, stringItems, walk } from "../tree.ts";
 import { type AuditContext, quote } from "./context.ts";
 
 /** The names TES itself keeps its master key under. */
 const KEY_NAMES = ["VERSION_SIGNING_KEY", "VERSION_SIGNING_KEY_V2"];
 
-export function checkSecrets(context: AuditContext, gitIgnored: boolean | undefined): void {
+export function checkSecrets(context: AuditContext, gitIgnored?: boolean, isPublicKey?: KeyTest): void {
   const places: Span[] = [];
   const found = (place: Span): void => void places.push(place);
   const named = namedSecrets(context.workers);
   checkNames(context, named, found);
-  checkValues(context, new Set(named.map(({ entry }) => entry.node.start)), found);
-  checkComments(context, found);
+  checkValues(context, new Set(named.map(({ entry }) => entry.node.start)), found, isPublicKey);
+  checkComments(context, found, isPublicKey);
   const first = places.sort((a, b) => a.start - b.start)[0];
   if (gitIgnored === false && first !== undefined) {
     context.report("secret-not-ignored", first, "This file holds a secret, and git does not ignore it.");
@@ -72,12 +72,17 @@ export function requiredSecrets(worker: Worker): string[] {
   return stringItems(nodeAt(worker.own, "secrets", "required")).map((item) => item.text);
 }
 
-function checkValues(context: AuditContext, reported: ReadonlySet<number>, found: (place: Span) => void): void {
+function checkValues(
+  context: AuditContext,
+  reported: ReadonlySet<number>,
+  found: (place: Span) => void,
+  isPublicKey?: KeyTest,
+): void {
   walk(context.config.root, (node, path) => {
     const text = asString(node);
     if (text === undefined || reported.has(node.start)) return;
     const name = nameOf(path);
-    const kind = secretKind(text.trim(), name, false);
+    const kind = secretKind(text.trim(), name, false, isPublicKey);
     if (kind === null) return;
     const env = path[0] === "env" && path.length > 2 ? String(path[1]) : null;
     context.report("secret-value", node, `The value of ${quote(name)} looks like ${kind}.`, { env });
@@ -89,9 +94,9 @@ function nameOf(path: readonly (string | number)[]): string {
   return String(path.findLast((part) => typeof part === "string") ?? "");
 }
 
-function checkComments(context: AuditContext, found: (place: Span) => void): void {
+function checkComments(context: AuditContext, found: (place: Span) => void, isPublicKey?: KeyTest): void {
   for (const comment of context.config.comments) {
-    const kind = secretKind(comment.text, comment.text, true);
+    const kind = secretKind(comment.text, comment.text, true, isPublicKey);
     if (kind === null) continue;
     context.report("secret-in-comment", comment, `This comment holds what looks like ${kind}.`);
     found(comment);

@@ -14,7 +14,7 @@ import type { ParsedConfig } from "../parse.ts";
 import { placeFinder } from "../place.ts";
 import { renderFindings, shownText } from "../report.ts";
 import { maskPatterns, maskValues } from "../secret-text.ts";
-import { asString } from "../tree.ts";
+import { asString, type ConfigNode, entryOf } from "../tree.ts";
 import type { FixResult } from "./fix.ts";
 import { mendFile } from "./mend-file.ts";
 import { renderDone, renderRefused, renderRun, renderSums } from "./report.ts";
@@ -34,7 +34,7 @@ interface FixReport {
   readonly refused: readonly ShownRefusal[];
   readonly diff: string;
   /** null where no wrangler ran. */
-  readonly validation: { readonly wrangler: Wrangler; readonly runs: readonly DryRun[] } | null;
+  readonly validation: { readonly wrangler: Omit<Wrangler, "script">; readonly runs: readonly DryRun[] } | null;
   readonly counts: ReturnType<typeof countSeverities>;
   readonly findings: AuditedFile["findings"];
 }
@@ -55,12 +55,12 @@ export interface ShownRefusal {
  * @throws {TesError} file_unreadable, file_unwritable, conflict
  */
 export async function runFix(io: CommandIo, absolute: string, options: FixOptions): Promise<void> {
-  const file = auditFile(io.cwd, absolute);
+  const file = await auditFile(io.cwd, absolute);
   if (!file.config.ok) return refuseUnparsed(io, file);
   const result = mendFile(file);
   const bytes = utf8(result.text);
   const changed = result.text !== file.text;
-  const after = changed ? auditBytes(file.path, absolute, bytes) : file;
+  const after = changed ? await auditBytes(file.path, absolute, bytes) : file;
   const diff = diffTexts(shownText(file.config), shownText(parsed(after)), file.path);
   const refused = shownRefusals(result, after);
   if (!io.json) showMends(io, file, result, diff, refused, bytes);
@@ -159,7 +159,7 @@ async function validate(io: CommandIo, file: AuditedFile): Promise<FixReport["va
     io.stdout(`wrangler deploy --dry-run  ${color.dim(`wrangler ${wrangler.version}, ${whose}`)}\n`);
   }
   const hidden = hiddenValues(parsed(file));
-  const targets = [null, ...file.environments.filter((env) => env !== "")];
+  const targets = targetsOf(file);
   const width = Math.max(...targets.map((env) => (env === null ? "top level" : `env.${env}`).length));
   const runs: DryRun[] = [];
   for (const env of targets) {
@@ -168,7 +168,22 @@ async function validate(io: CommandIo, file: AuditedFile): Promise<FixReport["va
     if (!io.json) io.stdout(renderRun(run, width, color));
   }
   if (!io.json) io.stdout("\n");
-  return { wrangler, runs };
+  return { wrangler: { version: wrangler.version, from: wrangler.from }, runs };
+}
+
+/**
+ * What can be deployed: the top level, as null, and every environment that can be named. A top level that lacks what a
+ * deploy needs, beside environments that have it, is only there to be inherited from.
+ */
+function targetsOf(file: AuditedFile): (string | null)[] {
+  const { root } = parsed(file);
+  const envs = file.environments.filter((env) => env !== "");
+  const deployable = entryOf(root, "name") !== undefined && entryOf(root, "main") !== undefined;
+  return deployable || envs.length === 0 || isAssetsOnly(root) ? [null, ...envs] : envs;
+}
+
+function isAssetsOnly(root: ConfigNode): boolean {
+  return entryOf(root, "name") !== undefined && entryOf(root, "assets") !== undefined;
 }
 
 /** wrangler quotes values in some of its messages. */
