@@ -60,6 +60,7 @@ const MEDIA_OF_KIND = {
   note: MEDIA_TYPES.note,
   metrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
   lines: MEDIA_TYPES.lines,
+  socket: MEDIA_TYPES.problem,
 } as const;
 
 const mediaOf = ({ answer }: RouteSpec): string =>
@@ -174,6 +175,7 @@ const ACCESS: Readonly<Record<RouteSpec["access"], string>> = {
   open: "anyone",
   read: "anyone; `read` if private",
   "token:read": "a token with `read`",
+  "token:watch": "a token with `watch`",
   admin: "a token with `admin`",
   "bump:<glob>": "a token with `bump:<glob>`",
 };

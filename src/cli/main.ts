@@ -33,6 +33,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "take the next version and write it into files",
     load: async (io) => (await import("./commands/bump.ts")).bumpCommand(io),
   },
+  watch: {
+    summary: "show the log as it grows, and run a hook for each statement",
+    load: async (io) => (await import("./commands/watch.ts")).watchCommand(io),
+  },
   verify: {
     summary: "check the authority, or a receipt",
     load: async (io) => (await import("./commands/verify.ts")).verifyCommand(io),

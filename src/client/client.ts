@@ -21,6 +21,7 @@ import type { VerifiedReceipt } from "./receipt.ts";
 import { jsonOf, noteOf } from "./response.ts";
 import { createSession, type WriteBody } from "./session.ts";
 import type { Trust } from "./trust.ts";
+import { type Watched, type WatchOptions, watchLog } from "./watch.ts";
 
 export interface WriteOptions {
   /** Visible ASCII, at most 64 characters. A request sent again under the same key happens once. Default: random. */
@@ -63,6 +64,16 @@ export interface TesClient extends Lifecycle {
   receipt(seq: number): Promise<VerifiedReceipt>;
   /** An export, line by line, checked on the way (docs/formats.md, Export). Needs an admin token. */
   exportLines(): AsyncGenerator<string>;
+  /**
+   * Every statement from `since` on, in order, once, each proved to be in the log; then what is written from now on,
+   * for as long as it is iterated. Connects again by itself after an outage, and goes on where it was.
+   *
+   * @throws checkpoint_inconsistent, checkpoint_stale, statements_skipped when the authority forked, was set back or
+   *   left something out; token_expired and its kin
+   * @example
+   * for await (const { index, statement } of client.watch({ since: 0 })) console.log(index, statement?.type);
+   */
+  watch(options?: WatchOptions): AsyncGenerator<Watched, void, void>;
   /** Opens the registry: needs an admin token minted by the holder of its master key. @throws genesis_exists */
   createRegistry(request: GenesisRequest, options?: WriteOptions): Promise<VerifiedReceipt<Genesis>>;
 }
@@ -151,6 +162,7 @@ export function createClient(options: ClientOptions): TesClient {
       if (receipt.statement.seq !== seq) throw otherRequest();
       return receipt;
     },
+    watch: (options = {}) => watchLog(settings, session, options),
     async createRegistry(request, { idempotencyKey } = {}) {
       const write = session.write({ ...request }, idempotencyKey);
       const { response, atLeast } = await session.found(pathOf.genesis(registry), write, (trust) => {

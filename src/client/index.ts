@@ -44,3 +44,5 @@ export {
   type VerifyKeysOptions,
   verifyKeys,
 } from "./trust.ts";
+export type { Connection, Watched, WatchOptions } from "./watch.ts";
+export type { SocketLike, SocketMaker } from "./watch-socket.ts";

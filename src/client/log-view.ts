@@ -19,6 +19,10 @@ export interface LogView {
    * @throws checkpoint_stale, checkpoint_inconsistent
    */
   observe(checkpoint: Checkpoint, atLeast: number): Promise<void>;
+  /** The highest checkpoint that was verified, or undefined before the first. */
+  head(): Promise<Checkpoint | undefined>;
+  /** Takes a checkpoint that a reader of every statement has proved to extend {@link head}. */
+  extend(checkpoint: Checkpoint): Promise<void>;
 }
 
 /**
@@ -47,6 +51,19 @@ export function createLogView(store: PinStore, key: string, prove: ConsistencySo
   };
 
   return {
+    async head() {
+      const pin = await store.load(key);
+      if (pin === undefined || pin.size === 0) return undefined;
+      return { origin: pin.origin, size: pin.size, root: fromBase64(pin.root)! };
+    },
+    extend({ size, root }) {
+      const taken = turn.then(async () => {
+        const pin = await pinned();
+        if (size > pin.size) await store.save(key, { ...pin, size, root: toBase64(root) });
+      });
+      turn = taken.catch(() => undefined);
+      return taken;
+    },
     size: async () => (await store.load(key))?.size ?? 0,
     observe(checkpoint, atLeast) {
       const taken = turn.then(() => take(checkpoint, atLeast));

@@ -68,6 +68,8 @@ export interface Settings {
   readonly random: (bytes: number) => Uint8Array;
   readonly attempts: number;
   readonly timeoutMs: number | undefined;
+  /** Waits. Milliseconds. */
+  readonly delay: (ms: number) => Promise<void>;
   /** Waits before attempt number `next`, counted from 1, a little longer each time and never in step with others. */
   readonly backOff: (next: number) => Promise<void>;
 }
@@ -95,6 +97,7 @@ export function settle(options: ClientOptions): Settings {
     random,
     attempts: options.attempts ?? MAX_CLIENT_ATTEMPTS,
     timeoutMs: options.timeoutMs,
+    delay,
     backOff: (next) => delay(FIRST_RETRY_DELAY_MS * 2 ** (next - 2) * (0.75 + random(1)[0]! / 512)),
   };
 }

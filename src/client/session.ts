@@ -46,6 +46,8 @@ export interface Session {
   trust(): Promise<Trust>;
   /** Asks and verifies. Writes are those with a body. */
   ask(path: string, write?: WriteBody): Promise<Answered>;
+  /** What was seen of the log. */
+  readonly view: LogView;
   /** Verifies a receipt, and that its checkpoint extends what was seen. */
   receipt(json: JsonValue, atLeast: number): Promise<VerifiedReceipt>;
   /** The same for a checkpoint by itself. */
@@ -230,6 +232,7 @@ export function createSession(settings: Settings): Session {
   };
 
   const session: Session = {
+    view,
     trust() {
       trusting ??= (async () => {
         const expected = await expectedGenesis();

@@ -79,6 +79,44 @@ export const ERRORS = {
   route_unknown: row(404, "There is nothing at this path.", "See /openapi.json or docs/answers.md for the routes."),
   unsupported_media_type: row(415, "This route takes application/json.", "Set Content-Type: application/json."),
 
+  upgrade_required: row(
+    426,
+    "This route speaks WebSocket only.",
+    "Connect with a WebSocket that offers tes-subproto-v1.",
+  ),
+
+  // Sockets (docs/protocol.md).
+  ack_timeout: row(
+    408,
+    "The window was full and no acknowledgement came for 30 seconds.",
+    "Connect again from the last index you processed, and acknowledge as you read.",
+  ),
+  frame_binary: row(415, "A frame is binary, and this protocol is text.", "Send JSON in text frames.", 1003),
+  frame_forged: row(
+    400,
+    "A frame's counter or MAC is not the one that this session needs.",
+    "Something changed, reordered or dropped frames on the way: connect again.",
+  ),
+  frame_too_large: row(413, "A frame is longer than 16,384 bytes.", "Send less in one frame.", 1009),
+  frame_unexpected: row(409, "This frame is not one that may come now.", "Follow the order in docs/protocol.md."),
+  handshake_timeout: row(408, "No first frame came within 10 seconds.", "Connect again and answer the challenge."),
+  proof_refused: row(
+    401,
+    "The proof does not hold for this challenge.",
+    "Make it from a token of this registry, for this authority, with the nonce of this very socket.",
+  ),
+  session_silent: row(
+    408,
+    "Neither a frame nor a ping came for 5 minutes.",
+    "Connect again, and ping every 30 seconds.",
+  ),
+  subprotocol_unknown: row(400, "No subprotocol is offered that this route speaks.", "Offer tes-subproto-v1."),
+  ticket_invalid: row(
+    401,
+    "The ticket is unknown, used, too old, or of a page elsewhere.",
+    "Ask for a new one: POST /v1/{registry}/tickets.",
+  ),
+
   // Who may do what.
   forbidden: row(403, "The token does not allow this.", "Use a token whose scopes cover it."),
   token_expired: row(401, "The token has expired.", "Mint a new one: tes token mint."),
@@ -231,6 +269,11 @@ export const ERRORS = {
     "Treat it as an outage and look at what stands in between.",
   ),
   answer_unsigned: row(502, "The answer is not signed by the authority.", "Treat it as an outage, never as an answer."),
+  authority_unproven: row(
+    502,
+    "The other end of the socket did not prove that it knows the token.",
+    "Do not use it: something else than the authority answers there.",
+  ),
   checkpoint_inconsistent: row(
     502,
     "The log does not extend the one seen before: the authority forked or rewrote it.",
@@ -278,6 +321,11 @@ export const ERRORS = {
     "The signature fields cannot be read or do not cover what they must.",
     "Do not use the answer.",
   ),
+  statements_skipped: row(
+    502,
+    "The authority left out statements, or sent some twice.",
+    "Stop, and ask the operator: the log must be read without a gap.",
+  ),
 
   // Values.
   semver_invalid: row(
@@ -322,17 +370,18 @@ export const ERRORS = {
   ),
   git_state: row(409, "The checkout is in a state in which this cannot be done.", "The detail says what to do first."),
   git_unknown: row(404, "This is not inside a git checkout.", "Run it inside one, or leave the git options out."),
+  hook_failed: row(500, "The command given with --exec failed.", "Mend it, then watch again with --since."),
+  input_missing: row(
+    400,
+    "What should have come in on standard input, or at a prompt, did not.",
+    "Pipe the key in, or name its file with --key-file.",
+  ),
   install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
   internal: row(
     500,
     "Something failed inside.",
     "The write may or may not have happened: retry with the same Idempotency-Key.",
     1011,
-  ),
-  input_missing: row(
-    400,
-    "What should have come in on standard input, or at a prompt, did not.",
-    "Pipe the key in, or name its file with --key-file.",
   ),
   interrupted: row(409, "It was stopped by its user, and changed nothing more.", "Run it again when you are ready."),
   log_altered: row(

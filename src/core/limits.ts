@@ -94,3 +94,33 @@ export const MAX_PROPAGATION_MS = 60_000;
 export const MAX_SCAN_FILE_BYTES = 8_388_608;
 /** Mends of one configuration: each is read back as a whole, so their cost grows with the square. */
 export const MAX_MENDS = 200;
+/** A frame from a client on a socket, in UTF-8: a proof with the longest token is 6 KB, a bump 1 KB. */
+export const MAX_FRAME_BYTES = 16_384;
+/** A frame from an authority on a socket: the longest statement with its proof and checkpoint fits twice. */
+export const MAX_SERVER_FRAME_BYTES = 262_144;
+/** Nonces of a handshake: 32 bytes, 43 characters of base64url, always. */
+export const SOCKET_NONCE_BYTES = 32;
+/** How long a new socket may keep silent, and how long its challenge is good for. */
+export const FIRST_FRAME_MS = 10_000;
+/** How long a ticket is good for: a page asks for one and opens its socket at once. */
+export const TICKET_LIFETIME_MS = 30_000;
+/** Tickets that wait to be used: bounds what they hold in storage. */
+export const MAX_TICKETS = 1_000;
+/** One event on a socket, in UTF-8: the longest statement (65,535 bytes) and its checkpoint fit. */
+export const MAX_EVENT_BYTES = 98_304;
+/** What may be sent before it is acknowledged. At least one whole event; at most what 4,096 stuck readers may hold. */
+export const MIN_WINDOW_BYTES = MAX_EVENT_BYTES;
+export const MAX_WINDOW_BYTES = 262_144;
+/** How long a reader whose window is full may leave it so. */
+export const ACK_WAIT_MS = 30_000;
+/** How long an open socket may go without a frame or a ping before it counts as half-open. */
+export const SOCKET_SILENCE_MS = 300_000;
+/** How often a watching client pings, well inside the time after which proxies drop what is idle (60 s). */
+export const CLIENT_PING_MS = 30_000;
+/** Sockets on one registry: at 130 KB each (measured) 0.5 GB. The platform's own limit is 32,768. */
+export const MAX_SOCKETS = 4_096;
+/** Frames that one socket may send at once, and a second: what HTTP takes from one address. */
+export const SOCKET_BURST_FRAMES = 400;
+export const SOCKET_FRAMES_PER_S = 100;
+/** The longest a watching client waits before it connects again. */
+export const MAX_RECONNECT_DELAY_MS = 30_000;

@@ -220,6 +220,10 @@ const TokenAnswer = v.object({
 /** `POST …/tokens`. The only place where a token is shown; `exp` is in seconds. */
 export type TokenAnswer = v.InferOutput<typeof TokenAnswer>;
 
+const TicketAnswer = v.object({ ticket: v.string(), exp: Time });
+/** `POST …/tickets`. `exp` is in milliseconds. */
+export type TicketAnswer = v.InferOutput<typeof TicketAnswer>;
+
 /** The schemas, for documentation too. */
 export const ANSWER_SCHEMAS = {
   state: StateAnswer,
@@ -232,6 +236,7 @@ export const ANSWER_SCHEMAS = {
   keys: KeysAnswer,
   consistency: ConsistencyAnswer,
   token: TokenAnswer,
+  ticket: TicketAnswer,
   receipt: Receipt,
   history: HistoryAnswer,
   diff: DiffAnswer,
@@ -254,6 +259,7 @@ export interface Answers {
   keys: KeysAnswer;
   consistency: ConsistencyAnswer;
   token: TokenAnswer;
+  ticket: TicketAnswer;
   receipt: Receipt;
   history: HistoryAnswer;
   diff: DiffAnswer;

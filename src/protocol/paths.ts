@@ -79,6 +79,9 @@ export const pathOf = {
   keys: (registry: string): string => `${base(registry)}/keys`,
   keyProof: (registry: string): string => `${base(registry)}/key-proof`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
+  /** A WebSocket (docs/protocol.md). */
+  watch: (registry: string): string => `${base(registry)}/watch`,
+  tickets: (registry: string): string => `${base(registry)}/tickets`,
   checkpoint: (registry: string): string => `${base(registry)}/log/checkpoint`,
   /** Without `to`: up to the size now. */
   consistency: (registry: string, from: number, to?: number): string =>

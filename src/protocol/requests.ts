@@ -120,12 +120,25 @@ const RestoreRequest = v.strictObject({ epoch, origin, lost, floor, keys, recove
 /** Opens an old backup as a new epoch, as the holder of the recovery key signed it. */
 export type RestoreRequest = v.InferOutput<typeof RestoreRequest>;
 
+const TicketRequest = v.strictObject({
+  origin: v.pipe(
+    v.string(),
+    v.regex(
+      /^https?:\/\/[a-z0-9.-]{1,253}(?::[1-9][0-9]{0,4})?$/,
+      "an origin as a browser sends it: scheme, host, port",
+    ),
+  ),
+});
+/** Asks for a ticket: the origin (RFC 6454) of the page that will use it. */
+export type TicketRequest = v.InferOutput<typeof TicketRequest>;
+
 /** The schemas, for documentation. Parse with the functions below: they check what a schema cannot say. */
 export const REQUEST_SCHEMAS = {
   genesis: GenesisRequest,
   declare: DeclareRequest,
   bump: BumpRequest,
   token: TokenRequest,
+  ticket: TicketRequest,
   retire: RetireRequest,
   revoke: RevokeRequest,
   empty: EmptyRequest,
@@ -189,6 +202,11 @@ export function parseBumpRequest(json: JsonValue): BumpRequest {
 /** @throws invalid_field */
 export function parseTokenRequest(json: JsonValue): TokenRequest {
   return parseWith(TokenRequest, json);
+}
+
+/** @throws invalid_field */
+export function parseTicketRequest(json: JsonValue): TicketRequest {
+  return parseWith(TicketRequest, json);
 }
 
 function invalid(field: string, detail: string): TesError {

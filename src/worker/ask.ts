@@ -79,6 +79,10 @@ async function readBody(request: Request): Promise<Bytes | null> {
   return body;
 }
 
+/** Whether a request asks for a WebSocket (RFC 6455 section 4.1). */
+export const isUpgrade = (request: Request): boolean =>
+  request.method === "GET" && request.headers.get("upgrade")?.toLowerCase() === "websocket";
+
 /** Turns a Request into an Ask. Faults are carried along, since only the object may sign an answer about them. */
 export async function askOf(request: Request, url: URL, authority: string): Promise<Ask> {
   const headers: Record<string, string> = {};

@@ -5,14 +5,17 @@
 
 import { TesError } from "../core/errors.ts";
 import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
-import { type Answer, askOf, READ_HEADERS } from "./ask.ts";
+import { type Answer, askOf, isUpgrade, READ_HEADERS } from "./ask.ts";
 import { authorityOf } from "./authorities.ts";
 import { ADDRESS_RATE, addressOf, type Buckets, createBuckets, parseRate } from "./bucket.ts";
 import { defaultObject, type Told } from "./deployment.ts";
 import type { WorkerEnv } from "./env.ts";
+import { createEvents } from "./events.ts";
 import { createReadCache } from "./read-cache.ts";
 import { minSizeOf } from "./request.ts";
 import { sayProblem, unsigned } from "./sign-response.ts";
+
+const reportFailure = createEvents((line) => console.error(line));
 
 /** How long a request waits for an answer that another one asked for, before it asks by itself. */
 const MAX_WAIT_MS = 1_000;
@@ -81,10 +84,24 @@ async function askObject(request: Request, url: URL, env: WorkerEnv, registry: s
     const stub = env.VERSION_DO.get(env.VERSION_DO.idFromName(registry));
     return await stub.answer(await askOf(request, url, authorityOf(url)), registry);
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : "";
-    console.error(JSON.stringify({ event: "object_failed", registry, message }));
-    const full = /SQLITE_FULL|SQLITE_IOERR|disk/i.test(message);
-    return unsigned(sayProblem(new TesError(full ? "storage_full" : "internal")));
+    return failed(thrown, registry);
+  }
+}
+
+function failed(thrown: unknown, registry: string): Answer {
+  const cause = thrown instanceof Error ? thrown.message : "";
+  reportFailure("object", "object.failed", { registry, meta: { cause } });
+  const full = /SQLITE_FULL|SQLITE_IOERR|disk/i.test(cause);
+  return unsigned(sayProblem(new TesError(full ? "storage_full" : "internal")));
+}
+
+async function openSocket(request: Request, url: URL, env: WorkerEnv, registry: string): Promise<Response> {
+  const refusal = await refusalOf(request, url, env, registry);
+  if (refusal !== undefined) return responseOf(refusal, request.method);
+  try {
+    return await env.VERSION_DO.get(env.VERSION_DO.idFromName(registry)).fetch(request);
+  } catch (thrown) {
+    return responseOf(failed(thrown, registry), request.method);
   }
 }
 
@@ -121,6 +138,8 @@ export async function answerFor(
     const error = new TesError("rate_limited", { facts: { retryAfter: wait } });
     return responseOf(unsigned(sayProblem(error, { "retry-after": String(wait) })), method);
   }
+  // A socket cannot cross a method call: the object answers this one over HTTP.
+  if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return openSocket(request, url, env, registry);
   if (!shareable) return responseOf(await askObject(request, url, env, registry), method);
   const answer = await joined(request, url, env, registry, minSize, defer);
   return responseOf(answer, method);

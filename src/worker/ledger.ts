@@ -6,7 +6,7 @@
 import { type Bytes, decodeUtf8, equalBytes, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import { consistencyProof, inclusionProof, leafHash, rootOf } from "../core/merkle.ts";
+import { consistencyProof, inclusionProof, leafHash, type NodeReader, rootOf } from "../core/merkle.ts";
 import { createTileTree, openTileRange, type TileTree, tileLevels } from "../core/tiles.ts";
 import { parseStatement, type Statement, statementBytes } from "../protocol/statements.ts";
 import { type Command, decide } from "../registry/decide.ts";
@@ -58,6 +58,10 @@ export interface Ledger {
   readonly readOnly: number | undefined;
   /** Of the first `size` statements, or of all. */
   root(size?: number): Bytes;
+  /** Hashes of perfect subtrees. */
+  readonly node: NodeReader;
+  /** Canonical texts of statements. */
+  bodies(from: number, count: number): string[];
   /** Decides, folds and stores, all or nothing. A command that changes nothing gives no statement. */
   append(write: Write): Statement[];
   /** What an earlier request with this key wrote. @throws TesError `idempotency_key_reused` */
@@ -215,6 +219,8 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
       return readOnly;
     },
     root: (of) => (of === undefined ? tree.root() : rootOf(of, tree.node)),
+    node: (level, index) => tree.node(level, index),
+    bodies: store.bodies,
     append(write) {
       const before = { size: tree.size, at, readOnly };
       if (readOnly !== undefined && write.commands.some(({ kind }) => kind !== "restore")) {

@@ -7,20 +7,21 @@ import type { ErrorCode } from "../core/errors.ts";
 import type { ANSWER_SCHEMAS } from "../protocol/answers.ts";
 import type { REQUEST_SCHEMAS } from "../protocol/requests.ts";
 
-/** A JSON answer's kind, or another media type: a signed note, OpenMetrics, lines of JSON. */
-export type AnswerKind = keyof typeof ANSWER_SCHEMAS | "note" | "metrics" | "lines";
+/** A JSON answer's kind, or another media type: a signed note, OpenMetrics, lines of JSON, a WebSocket. */
+export type AnswerKind = keyof typeof ANSWER_SCHEMAS | "note" | "metrics" | "lines" | "socket";
 
 export interface RouteSpec {
   readonly method: "GET" | "POST";
   /** Below /v1/{registry}. */
   readonly path: string;
   /** `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
-  readonly access: "open" | "read" | "token:read" | "admin" | "bump:<glob>";
+  readonly access: "open" | "read" | "token:read" | "token:watch" | "admin" | "bump:<glob>";
   readonly query: readonly string[];
   /** The body of a write, `lines` for a part of an export. */
   readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";
   readonly answer: AnswerKind;
-  readonly status?: 201;
+  /** 426: over HTTP alone this route has nothing to say. */
+  readonly status?: 201 | 426;
   /** Whether the Worker may answer from memory for up to a second, on a public registry. */
   readonly cached: boolean;
   /** Whether it writes statements, and so needs an Idempotency-Key. */
@@ -180,6 +181,27 @@ export const ROUTE_TABLE = {
     codes: ["nonce_invalid"],
     summary:
       "Shows which keys are in place, to whoever holds them: it proves itself, and `default` answers it before its genesis, unsigned.",
+  },
+  tickets: {
+    ...adminWrite,
+    path: "/tickets",
+    access: "token:watch",
+    writes: false,
+    query: [],
+    request: "ticket",
+    answer: "ticket",
+    codes: ["invalid_field"],
+    summary: "A ticket with which one page opens one socket, within 30 seconds. Writes no statement.",
+  },
+  watch: {
+    ...read,
+    path: "/watch",
+    cached: false,
+    query: [],
+    answer: "socket",
+    status: 426,
+    codes: ["upgrade_required", "subprotocol_unknown"],
+    summary: "The log as it grows, and bumps, over a WebSocket (docs/protocol.md); without an upgrade to one, 426.",
   },
   keys: {
     ...read,

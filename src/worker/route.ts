@@ -12,11 +12,13 @@ import type { Metrics } from "./metrics.ts";
 import { type Saying, sayJson } from "./sign-response.ts";
 import type { SigningKeys } from "./signing-key.ts";
 import type { Store, StoredBlob } from "./store.ts";
+import type { Tickets } from "./tickets.ts";
 import type { Writer } from "./writer.ts";
 
 /** What a route may ask of the object it runs in. */
 export interface Host {
   readonly metrics: Metrics;
+  readonly tickets: Tickets;
   readonly keyCache: { readonly hits: number; readonly misses: number };
   /** The receipts of the statements that changed who signs, each of the tree just after it. */
   announcements(): Promise<Receipt[]>;

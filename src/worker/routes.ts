@@ -5,6 +5,7 @@ import { TesError } from "../core/errors.ts";
 import * as reads from "./reads.ts";
 import { authorise, type Handler } from "./route.ts";
 import { ROUTE_TABLE, type RouteName, type RouteSpec } from "./route-table.ts";
+import { sayProblem } from "./sign-response.ts";
 import * as transfer from "./transfer.ts";
 import * as writes from "./writes.ts";
 
@@ -37,6 +38,9 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   blob: reads.blob,
   eraseBlob: writes.eraseBlob,
   tokens: writes.tokens,
+  tickets: writes.tickets,
+  // RFC 9110 section 15.5.22: the answer names the protocol.
+  watch: () => sayProblem(new TesError("upgrade_required"), { upgrade: "websocket" }),
   revoke: writes.revoke,
   keyProof: elsewhere,
   keys: reads.keys,

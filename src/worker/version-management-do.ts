@@ -1,16 +1,17 @@
 /** One registry: the object that decides, stores and signs. One object per registry name. */
 
 import { DurableObject } from "cloudflare:workers";
+import { decodeUtf8 } from "../core/bytes.ts";
 import { TesError, toTesError } from "../core/errors.ts";
 import { ed25519Kid } from "../core/keys.ts";
 import { defaultOrigin, isRegistryName } from "../protocol/ids.ts";
 import { parseProofNonce } from "../protocol/key-proof.ts";
 import { canonicalPath, DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import { type GenesisRequest, parseGenesisRequest } from "../protocol/requests.ts";
-import type { GenesisKeys } from "../protocol/statements.ts";
+import type { GenesisKeys, Statement } from "../protocol/statements.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import { activeKeys, announcementsOf } from "./announcements.ts";
-import { type Answer, type Ask, askOf } from "./ask.ts";
+import { type Answer, type Ask, askOf, isUpgrade } from "./ask.ts";
 import { audienceOf, createTokenVerifier, type TokenVerifier } from "./auth.ts";
 import { authorityOf } from "./authorities.ts";
 import { createBuckets, parseRate, TOKEN_RATE } from "./bucket.ts";
@@ -18,16 +19,20 @@ import { PUBLIC_READ_HEADERS } from "./cors.ts";
 import { type DeploymentCalls, type Listing, registryObject, type Told } from "./deployment.ts";
 import { createDesk } from "./desk.ts";
 import type { VersionDOEnv } from "./env.ts";
+import { createEvents, type Emit } from "./events.ts";
 import { type Importer, openImporter } from "./importer.ts";
 import { type Ledger, openLedger, type Write } from "./ledger.ts";
 import { createMetrics } from "./metrics.ts";
 import { bodyOf, checkHeaders, checkLines, idempotencyOf, linesOf, nonceOf, queryOf } from "./request.ts";
 import type { Host } from "./route.ts";
 import { findRoute } from "./routes.ts";
-import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
+import { JSON_TYPE, type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
 import { loadSigningKey, proveKeys, type SigningKeys } from "./signing-key.ts";
+import { type BumpAsk, createSockets } from "./sockets.ts";
 import { createStanding } from "./standing.ts";
 import { openStore, type Store } from "./store.ts";
+import { chooseSubprotocol } from "./subprotocol.ts";
+import { openTickets } from "./tickets.ts";
 import { restore } from "./transfer.ts";
 import { createWriter, DELISTED, type Writer } from "./writer.ts";
 
@@ -44,6 +49,15 @@ interface Open {
 export class VersionManagementDO extends DurableObject<VersionDOEnv> implements DeploymentCalls {
   readonly #store: Store = openStore(this.ctx.storage);
   readonly #metrics = createMetrics();
+  readonly #tickets = openTickets(this.ctx.storage);
+  readonly #emit: Emit = createEvents((line) => console.log(line));
+  readonly #sockets = createSockets(this.ctx, {
+    tickets: this.#tickets,
+    emit: this.#emit,
+    live: (registry) => this.#live(registry),
+    claimsOf: async (live, authorization, now) => (await this.#claimsOf(live as Open, authorization, now))!,
+    bump: (live, asked) => this.#socketBump(live as Open, asked),
+  });
   readonly #quota = createBuckets(parseRate(this.env.TES_TOKEN_RATE, TOKEN_RATE));
   #registry = "";
   #opened: Promise<Open | TesError> | undefined;
@@ -72,7 +86,10 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   /** Answers over plain HTTP too: `env.VERSION_DO.get(id).fetch("https://host/bump", …)` is signed like any other. */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    const answer = await this.answer(await askOf(request, url, authorityOf(url)), this.ctx.id.name ?? "");
+    const ask = await askOf(request, url, authorityOf(url));
+    const socket = isUpgrade(request) ? await this.#upgrade(ask, request) : null;
+    if (socket instanceof Response) return socket;
+    const answer = await this.answer(socket ?? ask, this.ctx.id.name ?? registryOf(ask.path));
     return new Response(request.method === "HEAD" ? null : answer.body, answer);
   }
 
@@ -122,7 +139,71 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   }
 
   async delisted(name: string): Promise<void> {
-    if (this.#isNamed(name) && this.#store.exists() && this.#store.size() > 0) this.#standing.delist();
+    if (!this.#isNamed(name) || !this.#store.exists() || this.#store.size() === 0) return;
+    this.#standing.delist();
+    this.#sockets.closeAll(new TesError("registry_unknown"));
+  }
+
+  /** Opens a socket; null when that is not what was asked for, and the request with its fault when it cannot be. */
+  async #upgrade(ask: Ask, request: Request): Promise<Response | Ask | null> {
+    const registry = registryOf(ask.path);
+    if (!isRegistryName(registry) || ask.path !== pathOf.watch(registry)) return null;
+    if ((this.ctx.id.name ?? registry) !== registry || !this.#isNamed(registry)) return null;
+    const opened = await this.#whenOpen();
+    if (opened instanceof TesError || this.#standing.delisted) return null;
+    try {
+      queryOf(ask.query, []);
+      chooseSubprotocol(request.headers.get("sec-websocket-protocol"));
+      const origin = request.headers.get("origin");
+      return await this.#sockets.accept(opened, { registry, authority: ask.authority, origin });
+    } catch (thrown) {
+      const { code, detail = "" } = this.#report(thrown);
+      return { ...ask, fault: { code, detail } };
+    }
+  }
+
+  override webSocketMessage(ws: WebSocket, data: string | ArrayBuffer): Promise<void> {
+    return this.#sockets.message(ws, data);
+  }
+
+  override webSocketClose(ws: WebSocket, code: number): void {
+    this.#sockets.closed(ws, code);
+  }
+
+  override webSocketError(ws: WebSocket): void {
+    this.#sockets.closed(ws);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#sockets.alarm();
+  }
+
+  /** The registry behind a socket. @throws TesError why it is not open */
+  async #live(registry: string): Promise<Open> {
+    if (!this.#isNamed(registry)) throw new TesError("registry_unknown");
+    const opened = await this.#whenOpen();
+    if (opened instanceof TesError) throw opened;
+    if (this.#standing.delisted) throw new TesError("registry_unknown");
+    return opened;
+  }
+
+  /** The bump of a socket, by way of the very route that HTTP takes. */
+  async #socketBump(open: Open, { authority, authorization, key, body }: BumpAsk) {
+    const headers = { authorization, "content-type": JSON_TYPE, "idempotency-key": key };
+    const path = pathOf.bump(this.#registry);
+    const ask: Ask = { method: "POST", authority, path, query: "", headers, body, fault: null };
+    const { receipt, changes } = JSON.parse(decodeUtf8((await this.#route(open, ask, Date.now(), { route: "" })).body));
+    return { receipt, changes };
+  }
+
+  #written(statements: readonly Statement[], duration: number): void {
+    for (const statement of statements) {
+      const { type, seq: index, by: actor } = statement;
+      const ref = "entity" in statement ? statement.entity : undefined;
+      this.#emit("log", type, { registry: this.#registry, ref, actor, index, duration });
+      if (statement.type === "token.revoked") this.#sockets.closeSocketsOf(statement.token);
+    }
+    this.#sockets.grown();
   }
 
   #inTurn(work: () => Promise<Answer>): Promise<Answer> {
@@ -163,6 +244,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     this.#opened = undefined;
     this.#current = undefined;
     this.#keys = undefined;
+    // Whoever watches connects again, and finds by what is signed there whether to follow.
+    this.#sockets.closeAll(new TesError("internal", { detail: "The log was replaced: connect again." }));
   }
 
   /**
@@ -204,15 +287,24 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   }
 
   #serve(ledger: Ledger, keys: SigningKeys): Open {
-    const isClosed = () => this.#standing.delisted;
-    const writer = createWriter(ledger, keys, () => this.ctx.storage.sync(), this.#metrics, isClosed);
+    const writer = createWriter(
+      ledger,
+      keys,
+      () => this.ctx.storage.sync(),
+      this.#metrics,
+      () => this.#standing.delisted,
+      (statements, duration) => this.#written(statements, duration),
+    );
     const host: Host = {
       metrics: this.#metrics,
+      tickets: this.#tickets,
       keyCache: this.#keyCache,
       announcements: () => announcementsOf(ledger, this.#store, keys),
       delisted: (name) => registryObject(this.env, name).delisted(name),
       pause: () => scheduler.wait(0),
     };
+    const meta = { slot: keys.slot, size: ledger.size };
+    this.#emit("registry", "registry.opened", { registry: this.#registry, ref: keys.source, meta });
     return { keys, ledger, writer, tokens: createTokenVerifier(keys, this.#registry), host };
   }
 
@@ -230,6 +322,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const commands = [{ kind: "genesis", visibility, origin, keys: keys.record, recovery }] as const;
     ledger.append({ commands, by, now, idempotency });
     this.#metrics.wrote("registry.genesis");
+    this.#emit("log", "registry.genesis", { registry: this.#registry, ref: visibility, actor: by, index: 0 });
     if (this.#registry !== DEFAULT_REGISTRY) this.#store.putMeta("listed", "pending");
     return this.#serve(ledger, keys);
   }
@@ -402,7 +495,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     const error = toTesError(thrown);
     if (error.code === "internal") {
       const cause = error.cause instanceof Error ? `${error.cause.name}: ${error.cause.message}` : String(error.cause);
-      console.error(JSON.stringify({ event: "internal", registry: this.#registry, detail: error.detail, cause }));
+      const meta = { cause, ...(error.detail === undefined ? {} : { detail: error.detail }) };
+      createEvents((line) => console.error(line))("object", "object.failed", { registry: this.#registry, meta });
     }
     return error;
   }
@@ -470,6 +564,9 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     throw new TesError("genesis_exists");
   }
 }
+
+/** The registry that a path names. */
+const registryOf = (path: string): string => /^\/v1\/([^/]*)/.exec(canonicalPath(path))?.[1] ?? "";
 
 async function sayGenesis({ ledger, writer }: Open): Promise<Saying> {
   const receipt = await writer.receipt(0);

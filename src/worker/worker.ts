@@ -11,6 +11,7 @@ import type { Answer } from "./ask.ts";
 import { parseAuthorities, readWire } from "./authorities.ts";
 import { preflightHeaders } from "./cors.ts";
 import type { WorkerEnv } from "./env.ts";
+import { createEvents } from "./events.ts";
 import { answerFor, fromMemory } from "./front.ts";
 import OPENAPI from "./generated/openapi.json";
 import { guideAnswer } from "./guide.ts";
@@ -80,7 +81,10 @@ app.all("/v1/:registry/*", (context) => {
 app.notFound((context) => refuse(new TesError("route_unknown"), context.req.method));
 
 app.onError((thrown, context) => {
-  console.error(JSON.stringify({ event: "worker_failed", message: thrown.message }));
+  createEvents((line) => console.error(line))("object", "worker.failed", {
+    registry: "",
+    meta: { cause: thrown.message },
+  });
   return refuse(new TesError("internal"), context.req.method);
 });
 

@@ -38,6 +38,8 @@ export function createWriter(
   sync: () => Promise<void>,
   metrics: Pick<Metrics, "signed" | "wrote">,
   isClosed: () => boolean = () => false,
+  /** Told in the same turn what was written, and how many milliseconds after the write came in. */
+  onWritten: (statements: readonly Statement[], duration: number) => void = () => undefined,
 ): Writer {
   const queue: Waiting[] = [];
   let draining = false;
@@ -81,6 +83,7 @@ export function createWriter(
         const earlier = write.idempotency && ledger.size > 0 ? ledger.earlier(write.idempotency) : undefined;
         const statements = earlier ?? ledger.append(write);
         if (earlier === undefined) for (const { type } of statements) metrics.wrote(type);
+        if (earlier === undefined && statements.length > 0) onWritten(statements, Date.now() - write.now);
         written.push({ waiting, statements });
       } catch (thrown) {
         waiting.reject(thrown);

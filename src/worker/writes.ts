@@ -10,6 +10,7 @@ import {
   parseEmptyRequest,
   parseRetireRequest,
   parseRevokeRequest,
+  parseTicketRequest,
   parseTokenRequest,
 } from "../protocol/requests.ts";
 import { declareCommands, planBump } from "../registry/decide.ts";
@@ -68,6 +69,11 @@ export const eraseBlob: Handler = (context) => {
 export const tokens: Handler = async ({ claims, json, keys, ledger, now }) => {
   authorise(claims, "admin");
   return sayJson(await mintToken(parseTokenRequest(json), keys, ledger.registry, now));
+};
+
+export const tickets: Handler = ({ claims, json, host, now }) => {
+  authorise(claims, "watch");
+  return sayJson(host.tickets.issue(claims!, parseTicketRequest(json).origin, now));
 };
 
 export const revoke: Handler = (context) => {

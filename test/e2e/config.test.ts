@@ -252,6 +252,14 @@ describe("tes config fix", () => {
     expect(stdout).not.toContain(secret);
   });
 
+  test("a top level that is only there to be inherited from is not held against wrangler", async () => {
+    const top = 'main = "index.js"\ncompatibility_date = "2026-11-17"\n[secrets]\nrequired = ["TOKEN"]\n';
+    await using place = await project(`${top}[env.production]\nname = "app"\n`);
+    const { code, stdout } = await run(place, "fix", "--json");
+    const { validation } = JSON.parse(stdout);
+    expect([code, validation.runs]).toEqual([0, [{ env: "production", exit: 0, errors: [], warnings: [] }]]);
+  });
+
   test("without a wrangler it says so, and mends all the same", async () => {
     await using place = await project(NESTED);
     // TES on its own, as somebody has it who installed the package without development tools.

@@ -276,7 +276,7 @@ describe("the log of the Worker", () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).not.toMatch(/\n|forged/);
     expect(lines[0]).not.toContain("\u001b");
-    expect(JSON.parse(lines[0]!)).toMatchObject({ event: "object_failed", registry: "acme" });
+    expect(JSON.parse(lines[0]!)).toMatchObject({ type: "object.failed", registry: "acme" });
   });
 
   test("what a publisher writes comes back as data: line feeds, quotes and escapes in reasons and labels", async () => {

@@ -17,6 +17,9 @@ export interface ServeOptions {
   readonly keyFile?: string;
 }
 
+/** How an event of the Worker begins (docs/operations.md). */
+const EVENT = '{"id":"0x6001"';
+
 /** `disconnect`: bin/tes.mjs, which started this process, was killed before it could pass a signal on. */
 const STOP_EVENTS = ["SIGINT", "SIGTERM", "SIGHUP", "disconnect"] as const;
 
@@ -30,7 +33,7 @@ export function serveCommand(io: CommandIo): Command {
     .action(async (options: ServeOptions) => {
       const stop = stopSignal();
       try {
-        const authority = await openAuthority(io, options);
+        const authority = await openAuthority(io, options, { events: true });
         announce(io, authority, options);
         await adviseInit(io, options);
         await untilStopped(authority, stop.asked);
@@ -41,14 +44,15 @@ export function serveCommand(io: CommandIo): Command {
 }
 
 /**
- * Starts the authority that the options describe, with the signing key they lead to.
+ * Starts the authority that the options describe, with the signing key they lead to. With `events` the Worker's events
+ * go to stderr too.
  *
  * @throws {TesError} whatever startAuthority and readKeyFile throw
  */
 export async function openAuthority(
   io: CommandIo,
   options: ServeOptions,
-  extra: Pick<AuthorityOptions, "workerEntry"> = {},
+  { events = false, ...extra }: Pick<AuthorityOptions, "workerEntry"> & { readonly events?: boolean } = {},
 ): Promise<Authority> {
   const dataDir = resolve(io.cwd, options.data);
   const keys = await signingKeys(io, dataDir, options.keyFile);
@@ -64,7 +68,10 @@ export async function openAuthority(
     port: options.port,
     env: { ...io.env, ...keys },
     note: (text) => printNote(io, text),
-    log: (line) => io.stderr(`${line}\n`),
+    log: (line) => {
+      // What happened, line by line, is for whoever runs a service; a person at a terminal sees the result.
+      if (events || !line.startsWith(EVENT)) io.stderr(`${line}\n`);
+    },
     ...extra,
   });
 }

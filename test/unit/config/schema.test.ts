@@ -64,6 +64,13 @@ describe("the walk agrees with ajv", () => {
     for (const { file, text } of readCorpus()) agrees(text, file);
   });
 
+  test("on numbers at the edges of what a field takes", () => {
+    for (const delay of [0, 0.001, 0.0005, -0.001, 86_400, 86_400.001, 1.5, 0.1 + 0.2]) {
+      const strategy = { mode: "deferred", max_delay: delay };
+      agrees(JSON.stringify({ durable_objects: { bindings: [], code_update_strategy: strategy } }), "wrangler.json");
+    }
+  });
+
   test("on configurations with one value replaced or one key renamed", () => {
     const texts = readCorpus().filter(({ name }) => name.startsWith("json/"));
     const value = fc.oneof(

@@ -113,6 +113,13 @@ describe("what looks like a secret", () => {
   });
 });
 
+test("an environment is not asked to repeat a secret that has no place in vars", () => {
+  const text = (vars: string) => `${HEAD}[vars]\n${vars}\n[env.a]\n[env.b.vars]\nOTHER = "1"\n`;
+  const rules = (vars: string) => auditConfig({ path: "wrangler.toml", text: text(vars) }).map(({ rule }) => rule);
+  expect(rules('VERSION_SIGNING_KEY = "x"')).toEqual(["secret-in-vars"]);
+  expect(rules('LEVEL = "x"')).toEqual(["env-not-inherited", "env-not-inherited"]);
+});
+
 describe("git", () => {
   const text = `${HEAD}# ${HEX}\n`;
   const rules = (gitIgnored?: boolean) =>

@@ -58,6 +58,7 @@ const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
   },
   consistency: { from: 1, size: 3, proof: [hash], checkpoint: "tes.local/default\n3\n" },
   token: { token: "a.b.c", jti: "x", exp: 1_700_000_000 },
+  ticket: { ticket: "t", exp: 1_700_000_000_000 },
   receipt,
   history: {
     ...common,
