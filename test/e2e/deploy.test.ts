@@ -3,11 +3,8 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { makeProject } from "./support/cloudflare/project.ts";
+import { LOUD, makeProject } from "./support/cloudflare/project.ts";
 import { filesIn, findSecrets, masterSecrets } from "./support/search.ts";
-
-/** What the user's own settings would have wrangler log: everything, with every body. */
-const LOUD = { WRANGLER_LOG: "debug", WRANGLER_LOG_SANITIZE: "false", WRANGLER_WRITE_LOGS: "true" };
 
 test("a new Worker with key, KV and first token in one go; the guide on it; again it changes only the code", async () => {
   await using project = await makeProject();
