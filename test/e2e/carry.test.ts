@@ -49,6 +49,9 @@ test("it moves with its history; clients verify on both sides, and the source ta
   expect(await json<Verified>(place, "verify", ...from)).toMatchObject({ size: after.size });
   const refused = await failure(place.tes(["bump", "global:main", "patch", "--json"]));
   expect(refused).toMatchObject({ code: "registry_read_only" });
+  const told = place.tes(["verify", ...from]);
+  expect(await told.exited).toBe(0);
+  expect(told.stderr).toContain(`it has moved to ${target.url}`);
   // A receipt of before proves after.
   await done(place, "verify", "r.json", ...at);
   const bumped = await json<{ changes: unknown }>(

@@ -87,11 +87,12 @@ async function scopeOfCommits(
   entity: string,
   flags: BumpFlags,
 ): Promise<Scope | null> {
-  const { scope, why, counted } = await scopeFromCommits(io, reached, entity, await viewsOf(reached), flags);
+  const { scope, why, warning } = await scopeFromCommits(io, reached, entity, await viewsOf(reached), flags);
+  if (warning !== null) printNote(io, warning);
   if (scope === null && io.json)
     printJson(io, { entity, scope: null, dryRun: flags.dryRun === true, changes: [], why });
   else if (scope === null) io.stdout(`nothing to bump: ${why}\n`);
-  else printNote(io, `${scope}: ${why} (${counted.length} count)`);
+  else printNote(io, `${scope}: ${why}`);
   return scope;
 }
 

@@ -12,7 +12,7 @@ import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import { parseAnswer } from "../../protocol/answers.ts";
 import type { Statement } from "../../protocol/statements.ts";
 import { readSmallFile } from "../local/data.ts";
-import { type CommandIo, paint, printable, printJson } from "../output.ts";
+import { type CommandIo, paint, printable, printJson, printNote } from "../output.ts";
 import { type Located, locate, type Reached, type ReachOptions, reach, withReach } from "../reach.ts";
 
 interface VerifyFlags extends ReachOptions {
@@ -55,6 +55,9 @@ async function verifyAuthority(io: CommandIo, { client, url, firstTrust }: Reach
   if (io.json) {
     printJson(io, { verified: true, ...facts });
     return;
+  }
+  if (trust.moved !== undefined && trust.moved.url !== new URL(url).origin) {
+    printNote(io, `it has moved to ${trust.moved.url} with statement ${trust.moved.seq}: here it is read-only`);
   }
   const first = firstTrust();
   if (first !== null) notProved(io, `genesis ${first}: nothing was pinned here before, so it was taken as it came`);
