@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { MAX_KEY_INPUT_BYTES } from "../../src/core/limits.ts";
 import { failure } from "./support/authority.ts";
 import { makePlace, type Place } from "./support/place.ts";
 import { noTerminal, openTerminal } from "./support/terminal.ts";
@@ -67,6 +68,20 @@ test("keys by openssl and node pass the check; a weak one is a finding; none of 
   expect(weak.stdout + weak.stderr).not.toContain("abab");
   expect(await failure(place.tes(["key", "generate", "--check", "--json"], { input: "" }))).toMatchObject({
     code: "input_missing",
+  });
+});
+
+test("no more than a key with blanks around it is read from a pipe", async () => {
+  await using place = await makePlace();
+  const of = (length: number) =>
+    failure(place.tes(["key", "verify", "--url", "http://127.0.0.1:1", "--json"], { input: "a".repeat(length) }));
+  expect(await of(MAX_KEY_INPUT_BYTES)).toMatchObject({
+    code: "key_format",
+    detail: expect.stringContaining(`${MAX_KEY_INPUT_BYTES} characters`),
+  });
+  expect(await of(MAX_KEY_INPUT_BYTES + 1)).toMatchObject({
+    code: "key_format",
+    detail: expect.stringContaining("More than"),
   });
 });
 
