@@ -50,9 +50,14 @@ const ANSI = /\u001b\[[0-?]*[ -/]*[@-~]/g;
 /**
  * Finds the wrangler of the project that a configuration belongs to, or the one that comes with TES.
  *
+ * @param limitMs after this long a call is ended, and counts as failed
  * @throws {TesError} `install_incomplete`
  */
-export async function openWrangler(io: CommandIo, configPath: string): Promise<WranglerTool> {
+export async function openWrangler(
+  io: Pick<CommandIo, "env">,
+  configPath: string,
+  limitMs: number = MAX_WRANGLER_MS,
+): Promise<WranglerTool> {
   const found = await findWrangler(configPath);
   if (found === null)
     throw new TesError("install_incomplete", {
@@ -75,6 +80,7 @@ export async function openWrangler(io: CommandIo, configPath: string): Promise<W
             cwd: dirname(configPath),
             env: { ...environment(io), WRANGLER_LOG_PATH: join(scratch, "wrangler.log") },
             stdin: input.stdin,
+            limitMs,
           },
         );
         const run: WranglerRun = {
@@ -94,7 +100,7 @@ export async function openWrangler(io: CommandIo, configPath: string): Promise<W
   };
 }
 
-function environment(io: CommandIo): NodeJS.ProcessEnv {
+function environment(io: Pick<CommandIo, "env">): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...io.env };
   for (const name of WITHHELD) delete env[name];
   return {
@@ -162,36 +168,46 @@ interface Capturing {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: Secret<string> | undefined;
+  readonly limitMs: number;
 }
 
 function capture(
   args: readonly string[],
-  { cwd, env, stdin }: Capturing,
+  { cwd, env, stdin, limitMs }: Capturing,
 ): Promise<{ exit: number; stdout: string; stderr: string }> {
-  return new Promise((done, fail) => {
-    const child = spawn(process.execPath, args, {
-      cwd,
-      env,
-      stdio: [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      timeout: MAX_WRANGLER_MS,
+  const { promise, resolve, reject } = Promise.withResolvers<{ exit: number; stdout: string; stderr: string }>();
+  const stdio = [stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"] as const;
+  const child = spawn(process.execPath, args, { cwd, env, stdio: [...stdio] });
+  const text = { stdout: "", stderr: "" };
+  let late = false;
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name]!.setEncoding("utf8").on("data", (chunk: string) => {
+      text[name] += chunk.slice(0, MAX_WRANGLER_OUTPUT_CHARS - text[name].length);
     });
-    const stop = (): void => void child.kill("SIGTERM");
-    process.once("exit", stop);
-    const text = { stdout: "", stderr: "" };
-    for (const name of ["stdout", "stderr"] as const) {
-      child[name]!.setEncoding("utf8").on("data", (chunk: string) => {
-        if (text[name].length < MAX_WRANGLER_OUTPUT_CHARS) text[name] += chunk;
-      });
-    }
-    // It may end before it has read everything, and says so by its exit code.
-    child.stdin?.on("error", () => undefined);
-    child.stdin?.end(stdin?.reveal());
-    child.once("error", fail);
-    child.once("close", (code) => {
-      process.off("exit", stop);
-      done({ exit: code ?? 1, ...text });
-    });
+  }
+  const stop = (): void => void child.kill("SIGTERM");
+  process.once("exit", stop);
+  const timer = setTimeout(() => {
+    late = true;
+    stop();
+  }, limitMs);
+  // It may end before it has read everything, and says so by its exit code.
+  child.stdin?.on("error", () => undefined);
+  child.stdin?.end(stdin?.reveal());
+  child.once("error", reject);
+  child.once("exit", () => {
+    clearTimeout(timer);
+    process.off("exit", stop);
+    // What it started may hold the pipes open: there is no waiting for their end.
+    if (!late) return;
+    child.stdout!.destroy();
+    child.stderr!.destroy();
   });
+  child.once("close", (code) => {
+    if (late) text.stderr += `\nX [ERROR] It did not end within ${limitMs / 1_000} seconds.\n`;
+    resolve({ exit: code ?? 1, ...text });
+  });
+  return promise;
 }
 
 /** What wrangler says, and what that is in our words. The first that fits counts. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import { type Ended, makeProject, type Project } from "../e2e/support/cloudflare/project.ts";
 import { keyOf } from "../e2e/support/keys.ts";
+import { noTerminal } from "../e2e/support/terminal.ts";
 
 const KEY = "VERSION_SIGNING_KEY";
 const ours = keyOf("matrix ours").hex;
@@ -237,3 +238,33 @@ test("--generate keeps what is needed to go on, and a second run uses it", async
   expect(secretsOf(project)).toEqual({ [KEY]: made });
   expect(writes(project).filter(({ method }) => method === "PUT")).toHaveLength(1);
 });
+
+test.skipIf(noTerminal() !== null)(
+  "Ctrl-C while the secret is on its way: nothing goes on behind it, and a second run finishes",
+  async () => {
+    await using project = await makeProject();
+    await project.seed("", {});
+    const arrived = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<"cut">();
+    project.api.interfere = {
+      before({ method }) {
+        if (method !== "PUT") return undefined;
+        arrived.resolve();
+        return released.promise;
+      },
+    };
+    const terminal = project.sit(["key", "deploy", "--env", ""]);
+    await terminal.see("(hidden)");
+    terminal.type(`${ours}\r`);
+    await terminal.see("Put VERSION_SIGNING_KEY on tes?");
+    terminal.type("y");
+    await arrived.promise;
+    terminal.type("\u0003");
+    expect(await terminal.exited).not.toBe(0);
+    released.resolve("cut");
+    project.api.interfere = {};
+    expect(secretsOf(project)).toEqual({});
+    expect(await deploy(project, "--wait", "20s")).toMatchObject({ exit: 0, json: { results: [{ action: "put" }] } });
+    expect(secretsOf(project)).toEqual({ [KEY]: ours });
+  },
+);

@@ -12,6 +12,9 @@ import { openTerminal, type Terminal } from "../terminal.ts";
 import { type StandIn, startStandIn } from "./api.ts";
 import { type Edge, startEdge } from "./edge.ts";
 
+/** What a user's own settings would have wrangler log: everything, with every body. */
+export const LOUD = { WRANGLER_LOG: "debug", WRANGLER_LOG_SANITIZE: "false", WRANGLER_WRITE_LOGS: "true" };
+
 const LAUNCHER = join(import.meta.dirname, "..", "..", "..", "..", "bin", "tes.mjs");
 const WORKER = join(import.meta.dirname, "..", "..", "..", "..", "src", "worker", "worker.ts");
 
@@ -105,7 +108,13 @@ export async function makeProject(options: ProjectOptions = {}): Promise<Project
     sit: (args) =>
       openTerminal([process.execPath, LAUNCHER, ...args], {
         cwd: place.dir,
-        env: { PATH: process.env.PATH, HOME: join(place.dir, "home"), TMPDIR: join(place.dir, "tmp"), ...api.env },
+        env: {
+          PATH: process.env.PATH,
+          HOME: join(place.dir, "home"),
+          TMPDIR: join(place.dir, "tmp"),
+          ...api.env,
+          ...LOUD,
+        },
       }),
     async seed(env, secrets) {
       const name = env === "" ? "tes" : `tes-${env}`;
