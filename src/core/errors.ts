@@ -130,7 +130,7 @@ export const ERRORS = {
   key_in_place: row(
     409,
     "The Worker holds another key already, and its registry may be signed by that one.",
-    "Rotate it (tes key rotate); or replace it with --replace, after which answers of the old key are refused.",
+    "Keep it; or replace it with --replace, after which a registry that the old key signs answers nothing until a restore.",
   ),
   key_proof_failed: row(
     502,
@@ -145,7 +145,7 @@ export const ERRORS = {
   signing_key_mismatch: row(
     503,
     "The signing key in place is not the one this registry's log names.",
-    "Put the registry's own key back, or announce the new one: tes key rotate.",
+    "Put the registry's own key back; or bring the registry under the new key: tes registry restore.",
     1011,
   ),
   signing_key_missing: row(
