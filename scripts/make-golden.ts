@@ -1,29 +1,22 @@
 /**
  * Makes the golden data of one capability: a data directory as this release writes it, and what it has to say for ever.
  *
- * Run once per capability: bun scripts/make-golden.ts NAME. Directories under test/golden/ are never written again:
- * test/e2e/golden.test.ts opens every one of them with the code as it is.
+ * Run once per capability: bun scripts/make-golden.ts NAME, with the name of a scenario. Directories under test/golden/
+ * are never written again: test/e2e/golden.test.ts opens every one of them with the code as it is.
  */
 
-import { cp, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { prepareData, serve } from "../test/e2e/support/authority.ts";
-import { GOLDEN_KEYS, GOLDEN_TOKEN_OPTIONS, type GoldenFacts } from "../test/e2e/support/golden.ts";
-import { openWire } from "../test/e2e/support/http.ts";
-import { mintToken } from "../test/e2e/support/keys.ts";
+import { GOLDEN_KEYS } from "../test/e2e/support/golden.ts";
 import { makePlace } from "../test/e2e/support/place.ts";
+import { authority } from "./golden/authority.ts";
+import { mainJob } from "./golden/main-job.ts";
+import type { Scenario } from "./golden/scenario.ts";
 
-/** More than one tile of 256, so that a sealed one and an open one are there. */
-const BUMPS = 300;
-const SCOPES = ["patch", "minor", "prerelease", "release", "major", "prepatch", "premajor"] as const;
-const ENTITIES = [
-  { entity: "global:main", version: "1.2.3", files: [{ path: "package.json" }] },
-  { entity: "component:authority", strategy: "lockstep", parent: "global:main" },
-  { entity: "component:dashboard", version: "0.1.0-beta.2", strategy: "linked", parent: "global:main" },
-  { entity: "api:versions", version: "4.0.0", strategy: "independent", parent: "component:dashboard" },
-];
+const SCENARIOS: Readonly<Record<string, Scenario>> = { "main-job": mainJob, authority };
 
-async function make(name: string): Promise<void> {
+async function make(name: string, play: Scenario): Promise<void> {
   const target = join(import.meta.dirname, "..", "test", "golden", name);
   const there = await stat(target).then(
     () => true,
@@ -32,44 +25,20 @@ async function make(name: string): Promise<void> {
   if (there) throw new Error(`${target} is there, and golden data is never written again`);
   await using place = await makePlace();
   const data = await prepareData(place, GOLDEN_KEYS);
-  const authority = await serve(place);
-  using wire = openWire(authority.url);
-  const token = mintToken(GOLDEN_KEYS.signing, GOLDEN_TOKEN_OPTIONS);
-  const post = async (path: string, key: string, body: object): Promise<unknown> => {
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "idempotency-key": key };
-    const reply = await wire.send(path, { method: "POST", headers, body: JSON.stringify(body) });
-    if (reply.status !== 200) throw new Error(`${path}: ${reply.status} ${reply.text}`);
-    return JSON.parse(reply.text);
-  };
-  const get = async (path: string): Promise<string> =>
-    (await wire.send(path, { headers: { "tes-nonce": "A".repeat(22) } })).text;
-
-  await wire.send("/v1/default");
-  await post("/v1/default/entities", "golden-declare", { entities: ENTITIES });
-  const checkpoints = [await get("/v1/default/log/checkpoint")];
-  for (let i = 0; i < BUMPS; i++) {
-    const scope = SCOPES[i % SCOPES.length]!;
-    const entity = i % 5 === 4 ? "api:versions" : "global:main";
-    // `release` goes up only from a prerelease.
-    const body = { entity, scope: scope === "release" ? "patch" : scope };
-    await post("/v1/default/bump", `golden-${i}`, body);
-    if (i % 100 === 99) checkpoints.push(await get("/v1/default/log/checkpoint"));
-  }
-  const state = JSON.parse(await get("/v1/default")) as GoldenFacts["state"];
-  const receipts = await Promise.all(
-    [0, 1, 100, 255, 256, state.size - 1].map(async (seq) => JSON.parse(await get(`/v1/default/log/proof?seq=${seq}`))),
-  );
-  await authority.stop();
-  const facts: GoldenFacts = { state, checkpoints, receipts };
+  const served = await serve(place);
+  const { facts, files = {} } = await play({ place, url: served.url });
+  // What is copied is at rest.
+  await served.stop();
   await mkdir(target, { recursive: true });
   await cp(join(data, "do"), join(target, "data", "do"), { recursive: true });
   await writeFile(join(target, "data", "recovery.pub"), `${GOLDEN_KEYS.recovery.x}\n`);
   await writeFile(join(target, "facts.json"), `${JSON.stringify(facts, null, 1)}\n`);
-  await rm(data, { recursive: true });
+  for (const [file, text] of Object.entries(files)) await writeFile(join(target, file), text);
 }
 
-const [name] = process.argv.slice(2);
-if (name === undefined || !/^[a-z0-9-]+$/.test(name)) {
-  console.error("usage: bun scripts/make-golden.ts NAME");
+const [name = ""] = process.argv.slice(2);
+const play = Object.hasOwn(SCENARIOS, name) ? SCENARIOS[name] : undefined;
+if (play === undefined) {
+  console.error(`usage: bun scripts/make-golden.ts ${Object.keys(SCENARIOS).join("|")}`);
   process.exitCode = 2;
-} else await make(name);
+} else await make(name, play);
