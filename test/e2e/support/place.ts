@@ -61,11 +61,27 @@ export async function makePlace(): Promise<Place> {
       await Promise.allSettled(runs.map((run) => run.exited));
       // A test may have taken its own permissions away.
       await chmod(dir, 0o700);
+      const leaks = await keysPrinted(dir, runs);
       await rm(dir, { recursive: true, force: true });
+      if (leaks.length > 0) throw new Error(`a key that lies in a file was printed by: ${leaks.join("; ")}`);
     },
   };
   places.add(place);
   return place;
+}
+
+/** Every run of every test is searched for the keys that lie in its place. What prints one on purpose says `--show`. */
+async function keysPrinted(dir: string, runs: readonly Running[]): Promise<string[]> {
+  const names = await readdir(dir, { recursive: true });
+  const keys: string[] = [];
+  for (const name of names.filter((path) => path.endsWith(".key") && !path.includes("node_modules"))) {
+    const text = await readFile(join(dir, name), "utf8").catch(() => "");
+    keys.push(...(text.match(/^[0-9a-fA-F]{64}$/gm) ?? []));
+  }
+  return runs
+    .filter(({ child: { spawnargs } }) => !spawnargs.includes("--show"))
+    .filter(({ stdout, stderr }) => keys.some((key) => `${stdout}${stderr}`.toLowerCase().includes(key.toLowerCase())))
+    .map(({ child: { spawnargs } }) => spawnargs.slice(2).join(" "));
 }
 
 /** Disposes of the places that a test left when it was cut off by its time limit. */
