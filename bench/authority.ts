@@ -44,7 +44,10 @@ export async function startBenchAuthority({ worker }: Pick<BenchContext, "worker
     port: 0,
     env: await benchEnv(),
     workerEntry: worker,
-    log: (line) => console.error(line),
+    // One line for each statement is the Worker's way; what is no event is worth seeing here.
+    log: (line) => {
+      if (!line.startsWith('{"id":')) console.error(line);
+    },
   });
   const master = parseMasterKey(BENCH_KEY);
   const minted = await mintToken(master, {
