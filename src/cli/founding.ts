@@ -3,7 +3,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { decodeJwt } from "jose";
 import type { Bytes } from "../core/bytes.ts";
-import { generateMasterKey } from "../core/keys.ts";
+import { generateMasterKey, importEd25519Seed, parseMasterKey } from "../core/keys.ts";
 import type { Secret } from "../core/secret.ts";
 import {
   createKeyFile,
@@ -85,4 +85,18 @@ function isGood(token: Secret<string>, registry: string, now: number): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Makes a recovery key in a file of its own, for its owner only.
+ *
+ * @returns its public half, as a genesis names it
+ * @throws {TesError} `file_exists`, `file_unwritable`
+ */
+export async function newRecoveryKey(path: string): Promise<string> {
+  const seed = generateMasterKey();
+  const { x } = await importEd25519Seed(parseMasterKey(seed.reveal()));
+  // On disk before the genesis names it: a recovery key that is lost cannot be put right later.
+  await createKeyFile(path, seed);
+  return x;
 }

@@ -5,13 +5,13 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { createClient } from "../../client/client.ts";
 import { TesError } from "../../core/errors.ts";
-import { generateMasterKey, importEd25519Seed, parseMasterKey } from "../../core/keys.ts";
+import { parseMasterKey } from "../../core/keys.ts";
 import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
 import { declarationOf, REGISTRY_FILE_NAME, type RegistryFile } from "../../protocol/registry-file.ts";
 import { findCheckout } from "../checkout.ts";
-import { prepareAdminToken, prepareKeys } from "../founding.ts";
+import { newRecoveryKey, prepareAdminToken, prepareKeys } from "../founding.ts";
 import { openCheckout } from "../git.ts";
-import { createKeyFile, readKeyFile, readRecoveryPublic, reasonOf } from "../local/data.ts";
+import { readKeyFile, readRecoveryPublic, reasonOf } from "../local/data.ts";
 import { proposeFromGit } from "../manifests.ts";
 import { type CommandIo, paint, printJson, printNote, table } from "../output.ts";
 import { proposeRegistryFile } from "../proposal.ts";
@@ -116,10 +116,7 @@ async function initRemote(io: CommandIo, flags: InitFlags, url: string, registry
   }
   const key = await readKeyFile(resolve(io.cwd, flags.keyFile));
   const path = resolve(io.cwd, flags.recoveryKey);
-  const seed = generateMasterKey();
-  const { x } = await importEd25519Seed(parseMasterKey(seed.reveal()));
-  // On disk before the genesis names it: a recovery key that is lost cannot be put right later.
-  await createKeyFile(path, seed);
+  const x = await newRecoveryKey(path);
   const genesis = await openRegistry(io, flags, url, registry, key, x);
   finish(
     io,

@@ -4,10 +4,9 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { createClient } from "../../client/client.ts";
 import { TesError } from "../../core/errors.ts";
-import { generateMasterKey, importEd25519Seed, parseMasterKey } from "../../core/keys.ts";
 import { parseRegistryName } from "../../protocol/ids.ts";
 import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
-import { createKeyFile } from "../local/data.ts";
+import { newRecoveryKey } from "../founding.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { findToken, type ReachOptions, reach, withReach } from "../reach.ts";
 import { moveCommand, restoreCommand } from "./carry.ts";
@@ -101,14 +100,6 @@ function recoveryPath(io: CommandIo, name: string, flags: CreateFlags, data: str
   if (flags.recoveryKey !== undefined) return resolve(io.cwd, flags.recoveryKey);
   if (data !== null) return join(data, `${name}.recovery.key`);
   throw new TesError("usage", { detail: "Name a new file for the recovery key: --recovery-key FILE." });
-}
-
-async function newRecoveryKey(path: string): Promise<string> {
-  const seed = generateMasterKey();
-  const { x } = await importEd25519Seed(parseMasterKey(seed.reveal()));
-  // On disk before the genesis names it: a recovery key that is lost cannot be put right later.
-  await createKeyFile(path, seed);
-  return x;
 }
 
 async function remove(io: CommandIo, name: string, flags: ReachOptions & { readonly yes?: true }): Promise<void> {
