@@ -124,3 +124,13 @@ export const SOCKET_BURST_FRAMES = 400;
 export const SOCKET_FRAMES_PER_S = 100;
 /** The longest a watching client waits before it connects again. */
 export const MAX_RECONNECT_DELAY_MS = 30_000;
+/** Publishers of one entity: people and machines that hold keys, not a crowd. */
+export const MAX_PUBLISHERS = 16;
+/** Files of one release: with names of ordinary length, the signed payload that lists them fits. */
+export const MAX_RELEASE_FILES = 1_000;
+/** The payload of one attestation. Escaped as a line of an export it doubles at most, and still fits a request. */
+export const MAX_ATTESTATION_BYTES = 500_000;
+/** Attestations beside the provenance of a release: an SBOM or two. */
+export const MAX_ATTESTATIONS = 4;
+/** The request that publishes: five payloads as base64, and their signatures. */
+export const MAX_RELEASE_BODY_BYTES = 4_194_304;

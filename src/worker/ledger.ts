@@ -15,6 +15,7 @@ import {
   createMemoryRows,
   type EntityRow,
   inverseOf,
+  isLookedUp,
   type MemoryRows,
   type Patch,
   type Rows,
@@ -137,7 +138,7 @@ function migrate(store: Store, size: number, now: number): void {
   store.transaction(() => {
     store.migrate(now);
     store.clearDerived();
-    const replay = createReplay(store, createMemoryRows([], store.blobRow));
+    const replay = createReplay(store, createMemoryRows([], store.lookup));
     for (let seq = 0; seq < size; seq += REBUILD_PAGE) {
       for (const body of store.bodies(seq, REBUILD_PAGE)) replay.take(statementOf(body));
       replay.flushTouched();
@@ -150,7 +151,7 @@ function migrate(store: Store, size: number, now: number): void {
 export function openLedger(store: Store, registry: string, now: number): Ledger {
   const size = store.exists() ? store.size() : 0;
   if (size > 0 && store.outdated()) migrate(store, size, now);
-  let rows: MemoryRows = createMemoryRows(size > 0 ? store.patches() : [], store.blobRow);
+  let rows: MemoryRows = createMemoryRows(size > 0 ? store.patches() : [], store.lookup);
   let tree = loadTree(store, size);
   let readOnly = size > 0 ? readOnlyFrom(store) : undefined;
   let at = tree.size === 0 ? 0 : statementOf(store.body(tree.size - 1)!).at;
@@ -188,7 +189,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
     for (const tile of staged.sealed) store.insertTile(tile);
     for (const patch of fold(rows, statement)) {
       store.patch(patch);
-      if (patch.table === "blob") continue;
+      if (isLookedUp(patch.table)) continue;
       undo.push(inverseOf(rows, patch));
       rows.apply(patch);
     }
@@ -265,7 +266,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
     history: (id, below, count) =>
       store.touches(id, below, count).map((touch) => ({ touch, statement: statementOf(store.body(touch.seq)!) })),
     async rebuild(pause) {
-      const replay = createReplay(store, createMemoryRows([], store.blobRow));
+      const replay = createReplay(store, createMemoryRows([], store.lookup));
       const hashes = createTileTree({ size: 0, openEntries: [], readSealed: store.tileNodes });
       const page = (from: number): number => {
         const bodies = store.bodies(from, REBUILD_PAGE);
