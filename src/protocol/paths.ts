@@ -25,6 +25,8 @@ export const MEDIA_TYPES = {
   note: "text/plain; charset=utf-8",
   /** Lines of JSON: an export and its parts. */
   lines: "application/jsonl",
+  /** Counters, openmetrics.io 1.0. */
+  metrics: "application/openmetrics-text",
 } as const;
 
 const base = (registry: string): string => `/v1/${registry}`;
@@ -95,7 +97,8 @@ export const pathOf = {
   exportBlobs: (registry: string, after: string, size: number): string =>
     `${base(registry)}/export/blobs?after=${after}&size=${size}`,
   keys: (registry: string): string => `${base(registry)}/keys`,
-  keyProof: (registry: string): string => `${base(registry)}/key-proof`,
+  keyProof: (registry: string, nonce?: string): string =>
+    `${base(registry)}/key-proof${nonce === undefined ? "" : `?nonce=${nonce}`}`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   /** A WebSocket (docs/protocol.md). */
   watch: (registry: string): string => `${base(registry)}/watch`,

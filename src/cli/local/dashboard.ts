@@ -1,0 +1,54 @@
+/** TES-DASH as static files: built on the spot in a checkout, as built in the published package. */
+
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { TesError } from "../../core/errors.ts";
+import { reasonOf } from "./data.ts";
+
+/** A checkout has this very file as TypeScript; the published package has the command line as one built file. */
+const FROM_SOURCE = import.meta.url.endsWith(".ts");
+const SOURCE = fileURLToPath(new URL(FROM_SOURCE ? "../../dashboard/" : "../dash/", import.meta.url));
+/** Where the files are served. Absolute, since the shell has two addresses. */
+const ASSETS = "/dash/assets/";
+
+/**
+ * Puts index.html and assets/ with hashed names into a directory, which is emptied first.
+ *
+ * @throws {TesError} `internal` with what the bundler said, `file_unwritable`
+ */
+export async function buildDashboard(outDir: string): Promise<void> {
+  try {
+    await rm(outDir, { recursive: true, force: true });
+    await mkdir(outDir, { recursive: true });
+    if (!FROM_SOURCE) return await cp(SOURCE, outDir, { recursive: true });
+  } catch (cause) {
+    throw new TesError("file_unwritable", { detail: `${outDir}: ${reasonOf(cause)}`, cause });
+  }
+  const built = await Bun.build({
+    entrypoints: ["main.ts", "look/page.css", "look/icon.svg"].map((name) => join(SOURCE, name)),
+    outdir: join(outDir, "assets"),
+    naming: { entry: "[name]-[hash].[ext]", chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" },
+    target: "browser",
+    format: "esm",
+    splitting: true,
+    minify: true,
+    publicPath: ASSETS,
+    loader: { ".svg": "file" },
+    define: { "process.env.NODE_ENV": '"production"' },
+    throw: false,
+  });
+  if (!built.success) {
+    throw new TesError("internal", { detail: `Bundling the dashboard failed: ${built.logs.map(String).join("; ")}` });
+  }
+  const find = (start: string, end: string): string => {
+    const found = built.outputs.map(({ path }) => basename(path)).find((name) => name.startsWith(start) && name.endsWith(end));
+    if (found === undefined) throw new TesError("internal", { detail: `The dashboard was built without ${start}${end}.` });
+    return ASSETS + found;
+  };
+  const shell = (await readFile(join(SOURCE, "index.html"), "utf8"))
+    .replace("main.ts", find("main-", ".js"))
+    .replace("look/page.css", find("page-", ".css"))
+    .replace("look/icon.svg", find("icon-", ".svg"));
+  await writeFile(join(outDir, "index.html"), shell);
+}

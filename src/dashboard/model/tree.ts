@@ -1,0 +1,69 @@
+/** Entities as the lines of a tree. */
+
+import type { EntityView } from "../../client/index.ts";
+
+export interface Line {
+  readonly entity: EntityView;
+  readonly depth: number;
+  readonly children: number;
+  readonly open: boolean;
+}
+
+export interface TreeOptions {
+  /** Ids whose children are hidden. */
+  readonly closed: ReadonlySet<string>;
+  /** Words that an id has to hold, all of them. A match brings the entities above it along. */
+  readonly filter: string;
+  readonly retired: boolean;
+}
+
+const byId = (a: EntityView, b: EntityView): number => (a.entity < b.entity ? -1 : a.entity > b.entity ? 1 : 0);
+
+/** Children of each id, by id; those without a parent, or whose parent is not shown, under "". */
+export function childrenOf(entities: Iterable<EntityView>): Map<string, EntityView[]> {
+  const all = [...entities];
+  const known = new Set(all.map(({ entity }) => entity));
+  const children = new Map<string, EntityView[]>();
+  for (const one of all.toSorted(byId)) {
+    const parent = one.parent !== null && known.has(one.parent) ? one.parent : "";
+    const siblings = children.get(parent) ?? [];
+    siblings.push(one);
+    children.set(parent, siblings);
+  }
+  return children;
+}
+
+/** The lines to show, in order. */
+export function linesOf(entities: Iterable<EntityView>, { closed, filter, retired }: TreeOptions): Line[] {
+  const shown = [...entities].filter((one) => retired || one.retired !== true);
+  const children = childrenOf(shown);
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = ({ entity }: EntityView): boolean => words.every((word) => entity.toLowerCase().includes(word));
+  const lines: Line[] = [];
+  const visit = (one: EntityView, depth: number): boolean => {
+    const at = lines.length;
+    const below = children.get(one.entity) ?? [];
+    const open = words.length > 0 || !closed.has(one.entity);
+    lines.push({ entity: one, depth, children: below.length, open });
+    let found = words.length === 0 || fits(one);
+    if (open) for (const child of below) found = visit(child, depth + 1) || found;
+    if (!found) lines.length = at;
+    return found;
+  };
+  for (const root of children.get("") ?? []) visit(root, 0);
+  return lines;
+}
+
+/** Everything below an entity, with its depth: what a bump of it may move. */
+export function cascadeOf(entities: Iterable<EntityView>, id: string): { entity: EntityView; depth: number }[] {
+  const children = childrenOf(entities);
+  const found: { entity: EntityView; depth: number }[] = [];
+  const visit = (parent: string, depth: number): void => {
+    for (const entity of children.get(parent) ?? []) {
+      found.push({ entity, depth });
+      visit(entity.entity, depth + 1);
+    }
+  };
+  visit(id, 1);
+  return found;
+}
