@@ -224,6 +224,20 @@ const TicketAnswer = v.object({ ticket: v.string(), exp: Time });
 /** `POST …/tickets`. `exp` is in milliseconds. */
 export type TicketAnswer = v.InferOutput<typeof TicketAnswer>;
 
+const SessionAnswer = v.object({
+  csrf: v.string(),
+  expires: Time,
+  jti: v.string(),
+  scope: v.array(v.string()),
+  sub: v.exactOptional(v.string()),
+});
+/** `POST` and `GET …/session`, `POST …/session/renew`. `expires` is in milliseconds; `jti`, `scope`, `sub` of its token. */
+export type SessionAnswer = v.InferOutput<typeof SessionAnswer>;
+
+const SessionEndAnswer = v.object({ ended: v.literal(true) });
+/** `POST …/session/end`. */
+export type SessionEndAnswer = v.InferOutput<typeof SessionEndAnswer>;
+
 /** The schemas, for documentation too. */
 export const ANSWER_SCHEMAS = {
   state: StateAnswer,
@@ -237,6 +251,8 @@ export const ANSWER_SCHEMAS = {
   consistency: ConsistencyAnswer,
   token: TokenAnswer,
   ticket: TicketAnswer,
+  session: SessionAnswer,
+  sessionEnd: SessionEndAnswer,
   receipt: Receipt,
   history: HistoryAnswer,
   diff: DiffAnswer,
@@ -260,6 +276,8 @@ export interface Answers {
   consistency: ConsistencyAnswer;
   token: TokenAnswer;
   ticket: TicketAnswer;
+  session: SessionAnswer;
+  sessionEnd: SessionEndAnswer;
   receipt: Receipt;
   history: HistoryAnswer;
   diff: DiffAnswer;

@@ -5,6 +5,7 @@ import { TesError } from "../core/errors.ts";
 import * as reads from "./reads.ts";
 import { authorise, type Handler } from "./route.ts";
 import { ROUTE_TABLE, type RouteName, type RouteSpec } from "./route-table.ts";
+import * as sessions from "./session-routes.ts";
 import { sayProblem } from "./sign-response.ts";
 import * as transfer from "./transfer.ts";
 import * as writes from "./writes.ts";
@@ -39,6 +40,10 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   eraseBlob: writes.eraseBlob,
   tokens: writes.tokens,
   tickets: writes.tickets,
+  openSession: sessions.open,
+  session: sessions.show,
+  renewSession: sessions.renew,
+  endSession: sessions.end,
   // RFC 9110 section 15.5.22: the answer names the protocol.
   watch: () => sayProblem(new TesError("upgrade_required"), { upgrade: "websocket" }),
   revoke: writes.revoke,
