@@ -17,6 +17,7 @@ export type {
   KeysAnswer,
   Receipt,
   RegistriesAnswer,
+  SessionAnswer,
   StateAnswer,
 } from "../protocol/answers.ts";
 export type { Provenance } from "../protocol/provenance.ts";
@@ -33,7 +34,8 @@ export {
 } from "./client.ts";
 export { type AuditNode, explainReceipt, type ReceiptEvidence } from "./evidence.ts";
 export type { Lifecycle } from "./lifecycle.ts";
-export type { ClientOptions } from "./options.ts";
+export type { ClientOptions, PageSessionOption } from "./options.ts";
+export type { PageSessions } from "./page-sessions.ts";
 export { advances, memoryPins, type Pin, type PinStore } from "./pins.ts";
 export type { Publishing, PublishResult } from "./publishing.ts";
 export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts";

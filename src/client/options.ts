@@ -33,6 +33,11 @@ export interface ClientOptions {
    * by its keys (docs/formats.md, The chain of keys).
    */
   readonly token?: string | Secret<string> | undefined;
+  /**
+   * In place of a token, for a page of the authority's own origin that is signed in: the session's second half, which
+   * its cookie goes with (docs/formats.md, Session). Asked for before each request; undefined: ask as anyone.
+   */
+  readonly session?: PageSessionOption | undefined;
   /** Default: in memory. */
   readonly store?: PinStore | undefined;
   /** Under which name the pin is kept. Default `<url>/<registry>`. */
@@ -54,6 +59,11 @@ export interface ClientOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What a page holds of its session. */
+export interface PageSessionOption {
+  readonly csrf: () => string | undefined;
+}
+
 /** The options with everything in place. */
 export interface Settings {
   readonly url: URL;
@@ -62,6 +72,7 @@ export interface Settings {
   readonly trustFirst: boolean;
   readonly onFirstTrust: (genesis: string) => void;
   readonly token: Secret<string> | undefined;
+  readonly session: PageSessionOption | undefined;
   readonly store: PinStore;
   readonly onRestored: (restored: Restored) => void;
   readonly onVerified: (response: VerifiedResponse) => void;
@@ -82,6 +93,9 @@ export interface Settings {
 export function settle(options: ClientOptions): Settings {
   const url = parseUrl(options.url);
   const registry = parseRegistryName(options.registry ?? DEFAULT_REGISTRY, "registry");
+  if (options.session !== undefined && options.token !== undefined) {
+    throw new TesError("invalid_field", { field: "session", detail: "A client has a token or a session, not both." });
+  }
   const random = options.random ?? ((bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)));
   const delay = options.delay ?? ((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)));
   return {
@@ -93,6 +107,7 @@ export function settle(options: ClientOptions): Settings {
     onRestored: options.onRestored ?? (() => undefined),
     onVerified: options.onVerified ?? (() => undefined),
     token: options.token === undefined ? undefined : parseToken(options.token, url),
+    session: options.session,
     store: options.store ?? memoryPins(),
     pinKey: options.pinKey ?? `${url.origin}/${registry}`,
     hotReads: options.hotReads ?? false,
@@ -105,6 +120,11 @@ export function settle(options: ClientOptions): Settings {
     delay,
     backOff: (next) => delay(FIRST_RETRY_DELAY_MS * 2 ** (next - 2) * (0.75 + random(1)[0]! / 512)),
   };
+}
+
+/** Whether requests say who asks: by a token, or by a page's session that is open now. */
+export function isHolder({ token, session }: Pick<Settings, "token" | "session">): boolean {
+  return token !== undefined || session?.csrf() !== undefined;
 }
 
 /** Whether a host is this machine, so that nothing sent there crosses a network. */

@@ -11,6 +11,8 @@ export interface LocalConfig {
   /** Bundled Workers, as paths relative to the configuration file. */
   readonly workerModule: string;
   readonly kvModule: string;
+  /** Absolute path of the directory that holds the dashboard's files. Only read. */
+  readonly dashboard: string;
   /** Plain text bindings of the Worker. */
   readonly texts: Readonly<Record<string, string>>;
   /** Bindings whose values workerd reads from its own environment, under the same name: the secrets. */
@@ -58,6 +60,7 @@ export function renderConfig(config: LocalConfig): string {
   const bindings = [
     `(name = "VERSION_DO", durableObjectNamespace = "VersionManagementDO")`,
     `(name = "KV", kvNamespace = "kv")`,
+    `(name = "ASSETS", service = "dashboard")`,
     ...Object.entries(config.texts).map(([name, text]) => `(name = ${capnpText(name)}, text = ${capnpText(text)})`),
     ...config.environment.map((name) => `(name = ${capnpText(name)}, fromEnvironment = ${capnpText(name)})`),
   ];
@@ -86,7 +89,8 @@ const config :Workerd.Config = (
       durableObjectNamespaces = [(className = "KvStore", uniqueKey = "${KV_UNIQUE_KEY}", enableSql = true)],
       durableObjectStorage = (localDisk = "objects")
     )),
-    (name = "objects", disk = (path = ${capnpText(config.objects)}, writable = true))
+    (name = "objects", disk = (path = ${capnpText(config.objects)}, writable = true)),
+    (name = "dashboard", disk = (path = ${capnpText(config.dashboard)}, writable = false))
   ],
   sockets = [(name = "http", address = "127.0.0.1:${config.port}", http = (), service = "main")]
 );

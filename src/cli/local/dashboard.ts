@@ -1,30 +1,21 @@
-/** TES-DASH as static files: built on the spot in a checkout, as built in the published package. */
+/** The dashboard's files, built from src/dashboard: hashed names, nothing inline. */
 
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TesError } from "../../core/errors.ts";
-import { reasonOf } from "./data.ts";
 
-/** A checkout has this very file as TypeScript; the published package has the command line as one built file. */
-const FROM_SOURCE = import.meta.url.endsWith(".ts");
-const SOURCE = fileURLToPath(new URL(FROM_SOURCE ? "../../dashboard/" : "../dash/", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../../dashboard/", import.meta.url));
 /** Where the files are served. Absolute, since the shell has two addresses. */
 const ASSETS = "/dash/assets/";
 
 /**
- * Puts index.html and assets/ with hashed names into a directory, which is emptied first.
+ * Builds index.html and assets/ into a directory. Runs from a checkout only.
  *
- * @throws {TesError} `internal` with what the bundler said, `file_unwritable`
+ * @throws {TesError} `internal` with what the bundler said
  */
 export async function buildDashboard(outDir: string): Promise<void> {
-  try {
-    await rm(outDir, { recursive: true, force: true });
-    await mkdir(outDir, { recursive: true });
-    if (!FROM_SOURCE) return await cp(SOURCE, outDir, { recursive: true });
-  } catch (cause) {
-    throw new TesError("file_unwritable", { detail: `${outDir}: ${reasonOf(cause)}`, cause });
-  }
+  await mkdir(join(outDir, "assets"), { recursive: true });
   const built = await Bun.build({
     entrypoints: ["main.ts", "look/page.css", "look/icon.svg"].map((name) => join(SOURCE, name)),
     outdir: join(outDir, "assets"),
