@@ -1,15 +1,15 @@
 /** One registry as this page knows it: what was answered, what was proved, what was refused, and what comes in. */
 
-import {
-  type EntityView,
-  type Provenance,
-  type StateAnswer,
-  type Statement,
-  type TesClient,
-  type TesError,
-  type Trust,
-  type VerifiedResponse,
-  type Watched,
+import type {
+  EntityView,
+  Provenance,
+  StateAnswer,
+  Statement,
+  TesClient,
+  TesError,
+  Trust,
+  VerifiedResponse,
+  Watched,
 } from "../../client/index.ts";
 import { createProofs, type Proof, type Proofs } from "./proofs.ts";
 import { asTesError, findingOf } from "./verdict.ts";
@@ -77,7 +77,12 @@ export class Registry extends EventTarget {
     this.client = client;
     this.now = now;
     const failed = (thrown: unknown, seq: number): void => this.failed(thrown, `statement ${seq}`);
-    this.proofs = createProofs(() => client, now, () => this.tell(), failed);
+    this.proofs = createProofs(
+      () => client,
+      now,
+      () => this.tell(),
+      failed,
+    );
   }
 
   /** Reads the state and follows the log, until {@link close}. */
@@ -146,9 +151,13 @@ export class Registry extends EventTarget {
     const end = Math.min(from + count, this.size);
     const found: Watched[] = [];
     try {
-      for await (const one of this.client.watch({ since: from, signal: stop.signal, onConnection: (connection) => {
-        if (connection.state === "waiting") stop.abort(connection.error);
-      } })) {
+      for await (const one of this.client.watch({
+        since: from,
+        signal: stop.signal,
+        onConnection: (connection) => {
+          if (connection.state === "waiting") stop.abort(connection.error);
+        },
+      })) {
         found.push(one);
         this.#note(one);
         if (one.index + 1 >= end) break;

@@ -67,3 +67,24 @@ export function cascadeOf(entities: Iterable<EntityView>, id: string): { entity:
   visit(id, 1);
   return found;
 }
+
+/** What is drawn before one line of a cascade, from the left: nothing, a line that goes on, one that turns to it. */
+export type Branch = "none" | "on" | "last" | "turn";
+
+/** The lines of a cascade with the branches that lead to each: `last` has more beside it further down, `turn` has not. */
+export function branchesOf(
+  cascade: readonly { readonly entity: EntityView; readonly depth: number }[],
+): { readonly entity: EntityView; readonly branches: readonly Branch[] }[] {
+  const goesOn = new Set<number>();
+  const lines = cascade.toReversed().map(({ entity, depth }) => {
+    for (const deeper of goesOn) if (deeper > depth) goesOn.delete(deeper);
+    const branches = Array.from({ length: depth }, (_, index): Branch => {
+      const level = index + 1;
+      if (level === depth) return goesOn.has(level) ? "last" : "turn";
+      return goesOn.has(level) ? "on" : "none";
+    });
+    goesOn.add(depth);
+    return { entity, branches };
+  });
+  return lines.toReversed();
+}

@@ -1,6 +1,6 @@
 /** What a glance tells: proven by this browser, refused by it, not checked yet, being checked, or out of reach. */
 
-import { type ErrorCode, TesError } from "../../client/index.ts";
+import { ERRORS, type ErrorCode, TesError } from "../../client/index.ts";
 
 export type Standing = "proven" | "refused" | "unchecked" | "checking" | "outage";
 
@@ -102,3 +102,6 @@ export function explain(error: TesError): string {
 export function asTesError(thrown: unknown): TesError {
   return thrown instanceof TesError ? thrown : new TesError("internal", { cause: thrown });
 }
+
+/** What to do next. */
+export const remedyOf = (error: TesError): string => ERRORS[error.code].remedy;

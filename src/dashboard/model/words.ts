@@ -29,7 +29,8 @@ export const moment = (at: number): string => clock.format(at);
 export type Channel = "version" | "core" | "telemetry" | "alert" | "warning" | "external";
 
 export function channelOf(type: string): Channel {
-  if (type === "version.bumped" || type.startsWith("release.")) return type === "release.yanked" ? "warning" : "version";
+  if (type === "version.bumped" || type.startsWith("release."))
+    return type === "release.yanked" ? "warning" : "version";
   if (type === "token.revoked" || type === "blob.erased" || type === "entity.retired") return "warning";
   if (type === "registry.moved" || type === "registry.restored") return "alert";
   if (type.startsWith("registry.") && type !== "registry.genesis") return "external";
