@@ -6,6 +6,13 @@ import { define } from "./panel.ts";
 
 const SHOWN_MS = 1_500;
 
+/** The options by which the command line reaches what this page shows. */
+export function reachOf(registry: string, genesis?: string): string {
+  const named = registry === "default" ? "" : ` --registry ${registry}`;
+  const pinned = genesis === undefined ? "" : ` \\\n  --genesis ${genesis}`;
+  return `--url ${location.origin}${named}${pinned}`;
+}
+
 export class Command extends LitElement {
   static override properties = { text: {}, copied: { state: true } };
   declare text: string;

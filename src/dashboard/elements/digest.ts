@@ -25,8 +25,7 @@ export class Digest extends LitElement {
       button {
         min-height: 22px;
         max-width: 100%;
-        padding: 0 var(--s4);
-        margin: 0 calc(-1 * var(--s4));
+        padding: 0 2px;
         border: 0;
         background: none;
         color: inherit;

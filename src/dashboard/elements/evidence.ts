@@ -5,7 +5,7 @@ import { explainReceipt, type ReceiptEvidence, type TesError, type VerifiedRecei
 import { asTesError, explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
 import { ago, count, moment, plural, say, short, versionIn } from "../model/words.ts";
 import "./badge.ts";
-import "./command.ts";
+import { reachOf } from "./command.ts";
 import "./digest.ts";
 import "./pulse.ts";
 import "./reason.ts";
@@ -164,7 +164,7 @@ export class Evidence extends Panel {
       return html`<p class="muted" aria-busy="true"><tes-badge standing="checking" word="Fetching the receipt and checking it"></tes-badge></p>`;
     const { receipt, evidence, at } = this.found;
     const { statement, checkpoint } = receipt;
-    const { about, text, more } = say(statement, statement.type);
+    const { about, text, code, more } = say(statement, statement.type);
     const { trust } = this.registry;
     const shown = entity === undefined ? undefined : this.registry.entities.get(entity);
     const said = entity === undefined ? undefined : versionIn(statement, entity);
@@ -180,7 +180,7 @@ export class Evidence extends Panel {
         ${this.#step(
           refused.statement === undefined && !contradicts,
           "Statement",
-          html`<span class="break">${about} <code>${text}</code> ${more ?? ""}</span>, ${moment(statement.at)}, by token <tes-digest value=${statement.by} label="token id"></tes-digest>
+          html`<span class="break">${about} ${text} <code>${code ?? ""}</code> ${more ?? ""}</span>, ${moment(statement.at)}, by token <tes-digest value=${statement.by} label="token id"></tes-digest>
             ${"reason" in statement && statement.reason !== undefined ? html`<tes-reason .registry=${this.registry} digest=${statement.reason.digest}></tes-reason>` : nothing}
             <details><summary>The bytes that are hashed</summary><pre tabindex="0">${evidence.canonical}</pre></details>`,
         )}
@@ -252,8 +252,8 @@ export class Evidence extends Panel {
 
   #command(seq: number): string {
     const { trust, name } = this.registry;
-    const at = `--url ${location.origin} --registry ${name}${trust === undefined ? "" : ` --genesis ${trust.genesis}`}`;
-    return `tes log show ${seq} ${at} > statement-${seq}.json && tes verify statement-${seq}.json ${at}`;
+    const at = reachOf(name, trust?.genesis);
+    return `tes log show ${seq} ${at} > statement-${seq}.json\ntes verify statement-${seq}.json ${at}`;
   }
 
   async #load(seq: number, key: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { Registry } from "../model/registry.ts";
 import { explain, remedyOf, type Standing } from "../model/verdict.ts";
 import { ago, count, moment } from "../model/words.ts";
 import "./badge.ts";
-import "./command.ts";
+import { reachOf } from "./command.ts";
 import "./digest.ts";
 import { define, Panel } from "./panel.ts";
 
@@ -144,7 +144,7 @@ export class PulseReport extends Panel {
         <h3>What green means here</h3>
         <p>This browser checked it: each answer's signature, each statement's place in the log, and that the log only grew since it was first seen.</p>
         <p class="muted">The code that checks came from this very authority, with the page. Who does not trust it checks with the command line or the client library from elsewhere.</p>
-        <tes-command text="tes log checkpoint --url ${location.origin} --registry ${registry.name}${trust === undefined ? "" : ` --genesis ${trust.genesis}`}"></tes-command>
+        <tes-command text="tes log checkpoint ${reachOf(registry.name, trust?.genesis)}"></tes-command>
       </section>
       <section>
         <h3>What failed</h3>

@@ -64,6 +64,13 @@ export class Statements extends Panel {
       .what {
         overflow-wrap: anywhere;
       }
+      .what {
+        color: var(--muted);
+      }
+      .what b {
+        color: var(--text);
+        font-weight: 400;
+      }
       .what code {
         color: var(--text);
       }
@@ -115,13 +122,13 @@ export class Statements extends Panel {
 
   #line({ index, json, statement }: Watched, now: number, fresh: boolean) {
     const type = String(json.type);
-    const { about, text, more } = say(statement, type);
+    const { about, text, code, more } = say(statement, type);
     const at = typeof json.at === "number" ? json.at : 0;
     return html`<li class=${fresh ? "fresh" : ""}>
       <button type="button" @click=${() => this.tellPage("evidence", { kind: "statement", seq: index })}>
         <span class="hue ${channelOf(type)}" aria-hidden="true"></span>
         <span class="seq">${count(index)}</span>
-        <span class="what">${about} <code>${text}</code>${more === undefined ? nothing : html` <span class="muted">${more}</span>`}</span>
+        <span class="what"><b>${about}</b> ${text} <code>${code ?? ""}</code>${more === undefined ? nothing : html` <span class="muted">${more}</span>`}</span>
         <span class="when" title="${moment(at)} by ${short(String(json.by))}">${ago(at, now)}</span>
         <tes-badge bare standing=${this.registry.proofs.of(index).standing}></tes-badge>
       </button>

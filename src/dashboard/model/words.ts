@@ -41,6 +41,8 @@ export function channelOf(type: string): Channel {
 export interface Said {
   readonly about: string;
   readonly text: string;
+  /** A version, or a step between two. */
+  readonly code?: string;
   readonly more?: string;
 }
 
@@ -51,13 +53,14 @@ export function say(statement: Statement | undefined, type: string): Said {
     case "registry.genesis":
       return { about: statement.registry, text: `opened, ${statement.visibility}` };
     case "entity.declared":
-      return { about: statement.entity, text: `declared at ${statement.version}`, more: statement.strategy };
+      return { about: statement.entity, text: "declared at", code: statement.version, more: statement.strategy };
     case "version.bumped": {
       const own = statement.changes.find(({ entity }) => entity === statement.entity) ?? statement.changes[0]!;
       const others = statement.changes.length - 1;
       return {
         about: statement.entity === "*" ? "every entity" : statement.entity,
-        text: `${own.from} → ${own.to}`,
+        text: "",
+        code: `${own.from} → ${own.to}`,
         ...(others > 0 ? { more: `and ${plural(others, "other")}` } : {}),
       };
     }
@@ -78,13 +81,13 @@ export function say(statement: Statement | undefined, type: string): Said {
     case "publishers.set":
       return { about: statement.entity, text: `publishers set, revision ${statement.revision}` };
     case "release.published":
-      return { about: statement.entity, text: `released ${statement.version}` };
+      return { about: statement.entity, text: "released", code: statement.version };
     case "release.attested":
-      return { about: statement.entity, text: `attested ${statement.version}` };
+      return { about: statement.entity, text: "attested", code: statement.version };
     case "release.yanked":
-      return { about: statement.entity, text: `withdrew ${statement.version}` };
+      return { about: statement.entity, text: "withdrew", code: statement.version };
     case "release.unyanked":
-      return { about: statement.entity, text: `took back the withdrawal of ${statement.version}` };
+      return { about: statement.entity, text: "took back the withdrawal of", code: statement.version };
     default:
       return { about: (statement as Statement).type, text: "" };
   }
@@ -100,4 +103,15 @@ export function versionIn(statement: Statement, entity: string): string | undefi
     default:
       return undefined;
   }
+}
+
+/** Bytes in the unit that leaves few digits. */
+export function bytes(n: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let [value, unit] = [n, 0];
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? count(value) : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
 }
