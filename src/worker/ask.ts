@@ -47,18 +47,18 @@ export interface Answer {
   readonly shared?: { readonly size: number };
 }
 
-/** Reads at most `MAX_BODY_BYTES`; null when there is more. Never buffers beyond the limit. */
-async function readBody(request: Request): Promise<Bytes | null> {
+/** Reads at most `maxBytes`; null when there is more. Never buffers beyond the limit. */
+export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Bytes | null> {
   if (request.body === null) return new Uint8Array(0);
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared > MAX_BODY_BYTES) {
+  if (declared > maxBytes) {
     await request.body.cancel();
     return null;
   }
-  if (declared <= MAX_BODY_BYTES) {
+  if (declared <= maxBytes) {
     // HTTP holds the sender to that length, and one read spares the steps of a stream.
     const body = new Uint8Array(await request.arrayBuffer());
-    return body.length > MAX_BODY_BYTES ? null : body;
+    return body.length > maxBytes ? null : body;
   }
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -67,7 +67,7 @@ async function readBody(request: Request): Promise<Bytes | null> {
     const { done, value } = await reader.read();
     if (done) break;
     length += value.length;
-    if (length > MAX_BODY_BYTES) {
+    if (length > maxBytes) {
       await reader.cancel();
       return null;
     }

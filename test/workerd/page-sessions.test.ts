@@ -1,9 +1,9 @@
 /** Sessions of pages: what opens one, what its halves are worth, when it ends, and whom it never serves. */
 
+import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { fromBase64Url, toBase64Url, utf8 } from "../../src/core/bytes.ts";
-import { MAX_SESSION_CHARS, SESSION_LIFETIME_S } from "../../src/core/limits.ts";
-import type { SessionAnswer } from "../../src/protocol/answers.ts";
+import { MAX_ENDED_SESSIONS, MAX_SESSION_CHARS, SESSION_LIFETIME_S } from "../../src/core/limits.ts";
 import { sessionCookie } from "../../src/protocol/page-session.ts";
 import { VersionManagementDO } from "../../src/worker/version-management-do.ts";
 import {
@@ -23,8 +23,10 @@ import {
   randomKey,
   restart,
   rowsOf,
+  stubOf,
   textOf,
 } from "./authority.ts";
+import { cookieOf, halves, PAGE, type SignedIn, signIn } from "./page.ts";
 import { testRefusals } from "./refusals.ts";
 import { expectSigned, keysOf } from "./verifiers.ts";
 
@@ -45,36 +47,6 @@ afterEach(() => {
   configure({ TES_READ_CACHE: "off" });
 });
 
-/** What a browser sends of itself with a page's request. */
-const PAGE = { origin: ORIGIN, "sec-fetch-site": "same-origin" };
-
-interface SignedIn {
-  readonly answer: SessionAnswer;
-  readonly exchange: Exchange;
-  readonly name: string;
-  readonly value: string;
-  readonly attributes: readonly string[];
-}
-
-/** Takes a Set-Cookie apart. */
-function cookieOf({ headers }: Exchange): Pick<SignedIn, "name" | "value" | "attributes"> {
-  const [pair = "", ...attributes] = headers["set-cookie"]!.split("; ");
-  const equals = pair.indexOf("=");
-  return { name: pair.slice(0, equals), value: pair.slice(equals + 1), attributes };
-}
-
-async function signIn(token: string, registry = "acme", headers: Record<string, string> = {}): Promise<SignedIn> {
-  const exchange = await post(`/v1/${registry}/session`, {}, { token, key: null, headers: { ...PAGE, ...headers } });
-  expect(exchange.status, textOf(exchange)).toBe(200);
-  return { answer: jsonOf(exchange), exchange, ...cookieOf(exchange) };
-}
-
-/** Both halves of a session, and what a browser says of its page. */
-const halves = ({ name, value, answer }: Pick<SignedIn, "name" | "value" | "answer">): Record<string, string> => ({
-  ...PAGE,
-  cookie: `${name}=${value}`,
-  "tes-csrf": answer.csrf,
-});
 const bumpBy = (headers: Record<string, string>, registry = "acme") =>
   post(`/v1/${registry}/bump`, { entity: "global:main", scope: "patch" }, { headers });
 const readBy = (headers: Record<string, string>, path = "/v1/acme/session") => ask(path, { headers });
@@ -165,6 +137,25 @@ describe("a session from sign-in to sign-out", () => {
       }
       expect((await readBy(halves(other))).status).toBe(200);
     }
+  });
+
+  test("of sessions that were ended so many are remembered, each until no copy could live", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const kept = (count: number) =>
+      runInDurableObject(stubOf("acme"), (_object, { storage: { kv } }) => {
+        for (let i = 0; i < count; i++) kv.put(`ended/filler ${i}`, Date.now() + 1000);
+      });
+    const out = async () => {
+      const session = await signIn(await mint("acme", ["read"]));
+      return post("/v1/acme/session/end", {}, { headers: halves(session) });
+    };
+    vi.setSystemTime(Date.now() + LIFETIME_MS);
+    await kept(MAX_ENDED_SESSIONS - 1);
+    expect((await out()).status).toBe(200);
+    const refused = await out();
+    expect([refused.status, codeOf(refused)]).toEqual([429, "rate_limited"]);
+    vi.setSystemTime(Date.now() + 1000);
+    expect((await out()).status).toBe(200);
   });
 
   test("a session writes nothing into the log or the tables", async () => {
