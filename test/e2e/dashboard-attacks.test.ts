@@ -354,8 +354,8 @@ describe.skipIf(noBrowser !== undefined)("a person who is signed in", () => {
         const attack = await context.newPage();
         await attack.goto(`${from}/frame`);
         const [framed] = attack.frames().slice(1);
-        // What a browser shows in the place of a page that refuses.
-        expect(framed!.url()).toBe("chrome-error://chromewebdata/");
+        // What a browser shows in the place of a page that refuses: it comes a moment after the refusal.
+        await expect.poll(() => framed!.url()).toBe("chrome-error://chromewebdata/");
         for (const tag of ["object", "embed"]) {
           const kept = await attack.evaluate(
             ([name, src]) =>
@@ -368,7 +368,9 @@ describe.skipIf(noBrowser !== undefined)("a person who is signed in", () => {
               }),
             [tag, `${url}${path}`],
           );
-          if (kept === "loaded") expect(attack.frames().at(-1)!.url()).toBe("chrome-error://chromewebdata/");
+          if (kept === "loaded") {
+            await expect.poll(() => attack.frames().at(-1)!.url()).toBe("chrome-error://chromewebdata/");
+          }
         }
         await attack.close();
       }

@@ -2,9 +2,15 @@
 
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import FORMATS from "../../docs/formats.md?raw";
 import { fromBase64Url, toBase64Url, utf8 } from "../../src/core/bytes.ts";
+import { sha256 } from "../../src/core/hash.ts";
+import { deriveHmacKey } from "../../src/core/keys.ts";
 import { MAX_ENDED_SESSIONS, MAX_SESSION_CHARS, SESSION_LIFETIME_S } from "../../src/core/limits.ts";
+import { Secret } from "../../src/core/secret.ts";
 import { sessionCookie } from "../../src/protocol/page-session.ts";
+import type { Ask } from "../../src/worker/ask.ts";
+import { createSessions } from "../../src/worker/sessions.ts";
 import { VersionManagementDO } from "../../src/worker/version-management-do.ts";
 import {
   ask,
@@ -167,6 +173,29 @@ describe("a session from sign-in to sign-out", () => {
     const { _cf_KV: _before, ...same } = before;
     expect(after).toEqual(same);
   });
+});
+
+test("the session of docs/formats.md is one, by the keys of its examples", async () => {
+  const [, , cookie, csrf] = /```text demo-session\n(.*)\n(.*)\n(.*)\n```/.exec(FORMATS)!;
+  const master = new Secret(sha256(utf8("TES demo key")));
+  const [session, half] = await Promise.all(
+    (["session", "csrf"] as const).map((name) => deriveHmacKey(master, name, "default")),
+  );
+  const sessions = createSessions({ session: session!, csrf: half! }, { has: () => false, end: () => undefined });
+  const page = { own: ORIGIN, origin: ORIGIN, site: null, cookie: cookie! };
+  const request: Ask = {
+    method: "POST",
+    authority: "tes.test",
+    path: "/v1/default/bump",
+    query: "",
+    headers: { "tes-csrf": csrf! },
+    body: new Uint8Array(0),
+    page,
+    fault: null,
+  };
+  const read = await sessions.verify(request, 1_800_000_899_999);
+  expect(JSON.stringify(read)).toBe(/```text demo-session\n(.*)\n/.exec(FORMATS)![1]);
+  await expect(sessions.verify(request, 1_800_000_900_000)).rejects.toMatchObject({ code: "session_expired" });
 });
 
 describe("fixation", () => {
