@@ -31,11 +31,20 @@ export {
   type TesClient,
   type WriteOptions,
 } from "./client.ts";
-export type { Lifecycle, WrittenResult } from "./lifecycle.ts";
+export type { Lifecycle } from "./lifecycle.ts";
 export type { ClientOptions, PageSessionOption } from "./options.ts";
 export type { PageSessions } from "./page-sessions.ts";
 export { memoryPins, type Pin, type PinStore } from "./pins.ts";
+export type { Publishing, PublishResult } from "./publishing.ts";
 export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts";
+export {
+  findSubject,
+  type ProvenRelease,
+  parseReleaseDocument,
+  RELEASE_DOCUMENT_TYPE,
+  type ReleaseDocument,
+  verifyRelease,
+} from "./release.ts";
 export { type VerifiedResponse, verifyResponse } from "./response.ts";
 export type { Fetch } from "./transport.ts";
 export {
@@ -48,3 +57,4 @@ export {
 } from "./trust.ts";
 export type { Connection, Watched, WatchOptions } from "./watch.ts";
 export type { SocketLike, SocketMaker } from "./watch-socket.ts";
+export type { WrittenResult } from "./write.ts";

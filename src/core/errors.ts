@@ -206,6 +206,32 @@ export const ERRORS = {
 
   // The registry.
   already_exists: row(409, "That already exists, and differs.", "Change it, or choose another name."),
+  artifact_limit: row(
+    422,
+    "A release names more files, or larger ones, than this service takes.",
+    "Put them into fewer files, or into several releases.",
+  ),
+  artifact_missing: row(
+    409,
+    "A file of the release is neither stored here nor at an address that the release names.",
+    "Upload it first, or give its address (--url).",
+  ),
+  artifact_name: row(
+    422,
+    "A file has a name that is not safe on every system.",
+    "Rename it: one path segment, without control characters, reserved names and separators.",
+  ),
+  artifact_name_collision: row(
+    422,
+    "Two files of a release have names that some systems take for the same.",
+    "Rename one: names differ by more than case, width and composition.",
+  ),
+  attestation_too_large: row(
+    413,
+    "The payload of an attestation is larger than 500,000 bytes.",
+    "Release the document as a file of its own.",
+    1009,
+  ),
   blob_erased: row(410, "The text was erased; the log keeps its digest.", "There is no way back."),
   blob_unknown: row(404, "No statement refers to a text with this digest.", "Take the digest from a statement."),
   cascade_cycle: row(422, "The parents would form a cycle.", "Choose a parent that is not a descendant."),
@@ -221,6 +247,11 @@ export const ERRORS = {
   ),
   entity_retired: row(409, "The entity is retired and takes no new version.", "Declare another entity."),
   entity_unknown: row(404, "There is no such entity.", "List them: tes entity list, or GET /v1/{registry}/entities."),
+  envelope_invalid: row(
+    422,
+    "The envelope is no DSSE envelope of an in-toto statement as this service takes them.",
+    "The detail says what does not fit: sign it again with tes release.",
+  ),
   epoch_invalid: row(
     422,
     "The restore does not fit this log, or the recovery key did not sign it.",
@@ -239,12 +270,37 @@ export const ERRORS = {
   ),
   nothing_to_bump: row(409, "No entity takes this bump.", "Declare an entity first."),
   parent_unknown: row(422, "The parent does not exist.", "Declare the parent first, or in the same request."),
+  publishers_conflict: row(
+    409,
+    "The publishers are at another revision than the one that was signed.",
+    "Read them again, and sign the next revision.",
+  ),
+  publishers_missing: row(
+    409,
+    "The entity has no publishers, so nobody can sign a release of it.",
+    "Name them: tes publisher init --entity ENTITY.",
+  ),
   registry_read_only: row(
     409,
     "The registry takes no writes here.",
     "The detail says why: go to where it moved, restore the backup that it is, or ask who delisted it.",
   ),
   registry_unknown: row(404, "There is no such registry.", "Create it: tes init, or tes registry create."),
+  release_exists: row(
+    409,
+    "This version was released with other content.",
+    "A version is released once: take the next one (tes bump).",
+  ),
+  release_unknown: row(
+    404,
+    "There is no such release.",
+    "List them: tes release list, or GET /v1/{registry}/releases.",
+  ),
+  signatures_insufficient: row(
+    403,
+    "Fewer publishers have signed than the entity asks for, or others than its own.",
+    "Have more of its publishers sign the same draft.",
+  ),
   statement_too_large: row(422, "The statement would be longer than 65,535 bytes.", "Send less in one statement."),
   statement_unknown: row(
     500,
@@ -258,6 +314,11 @@ export const ERRORS = {
     "Read the state, decide again, retry with a new key.",
   ),
   version_overflow: row(422, "A part of the version would pass 2^53 − 1.", "Choose a larger scope."),
+  version_unknown: row(
+    409,
+    "The authority never handed out this version of the entity.",
+    "Bump first, and release what the bump gave.",
+  ),
 
   // What a client finds when it checks an answer.
   answer_content_type: row(
@@ -277,6 +338,11 @@ export const ERRORS = {
     "Treat it as an outage and look at what stands in between.",
   ),
   answer_unsigned: row(502, "The answer is not signed by the authority.", "Treat it as an outage, never as an answer."),
+  artifact_unknown: row(
+    404,
+    "The file is no part of the release.",
+    "Check that it is the right file, and the right release.",
+  ),
   authority_unproven: row(
     502,
     "The other end of the socket did not prove that it knows the token.",

@@ -132,3 +132,19 @@ export const SOCKET_BURST_FRAMES = 400;
 export const SOCKET_FRAMES_PER_S = 100;
 /** The longest a watching client waits before it connects again. */
 export const MAX_RECONNECT_DELAY_MS = 30_000;
+/** Publishers of one entity: people and machines that hold keys, not a crowd. */
+export const MAX_PUBLISHERS = 16;
+/** Files of one release: with names of ordinary length, the signed payload that lists them fits. */
+export const MAX_RELEASE_FILES = 1_000;
+/** The payload of one attestation. Escaped as a line of an export it doubles at most, and still fits a request. */
+export const MAX_ATTESTATION_BYTES = 500_000;
+/** Attestations beside the provenance of a release: an SBOM or two. */
+export const MAX_ATTESTATIONS = 4;
+/** The request that publishes: five payloads as base64, and their signatures. */
+export const MAX_RELEASE_BODY_BYTES = 4_194_304;
+/** Signatures of one envelope: as many as an entity has publishers. */
+export const MAX_ENVELOPE_SIGNATURES = 16;
+/** A file's name in a release, in UTF-8: what file systems take for one segment. */
+export const MAX_ARTIFACT_NAME_BYTES = 255;
+/** One file of a release: 10,000 parts of 16 MiB, which is what R2 takes in one upload of parts. */
+export const MAX_ARTIFACT_BYTES = 167_772_160_000;

@@ -30,6 +30,7 @@ import {
 } from "./fields.ts";
 import { EntityFiles } from "./files.ts";
 import { clip, isJsonObject, parseWith } from "./parse.ts";
+import { publishersSet, releaseAttested, releasePublished, releaseYanked } from "./releases.ts";
 
 const envelope = {
   v: v.literal(1),
@@ -145,6 +146,11 @@ export const STATEMENT_SCHEMAS = {
     ...restore,
     recovery: v.strictObject({ kid: Base64Url32, signature: Base64Url64 }),
   }),
+  "publishers.set": v.strictObject({ ...envelope, type: v.literal("publishers.set"), ...publishersSet }),
+  "release.published": v.strictObject({ ...envelope, type: v.literal("release.published"), ...releasePublished }),
+  "release.attested": v.strictObject({ ...envelope, type: v.literal("release.attested"), ...releaseAttested }),
+  "release.yanked": v.strictObject({ ...envelope, type: v.literal("release.yanked"), ...releaseYanked }),
+  "release.unyanked": v.strictObject({ ...envelope, type: v.literal("release.unyanked"), ...releaseYanked }),
 } as const;
 
 type Out<T extends keyof typeof STATEMENT_SCHEMAS> = v.InferOutput<(typeof STATEMENT_SCHEMAS)[T]>;
@@ -158,6 +164,11 @@ export type RegistryDelisted = Out<"registry.delisted">;
 export type BlobErased = Out<"blob.erased">;
 export type RegistryMoved = Out<"registry.moved">;
 export type RegistryRestored = Out<"registry.restored">;
+export type PublishersSetStatement = Out<"publishers.set">;
+export type ReleasePublished = Out<"release.published">;
+export type ReleaseAttested = Out<"release.attested">;
+export type ReleaseYanked = Out<"release.yanked">;
+export type ReleaseUnyanked = Out<"release.unyanked">;
 export type Statement =
   | Genesis
   | EntityDeclared
@@ -168,7 +179,12 @@ export type Statement =
   | RegistryDelisted
   | BlobErased
   | RegistryMoved
-  | RegistryRestored;
+  | RegistryRestored
+  | PublishersSetStatement
+  | ReleasePublished
+  | ReleaseAttested
+  | ReleaseYanked
+  | ReleaseUnyanked;
 export type StatementType = Statement["type"];
 
 type BodyOf<S> = S extends Statement ? Omit<S, "v" | "registry" | "seq" | "at" | "by" | "idempotency"> : never;

@@ -5,11 +5,22 @@ import type { BumpRequest } from "../protocol/requests.ts";
 import type { Genesis, RegistryListed, RegistryMoved, StatementBody, TokenRevoked } from "../protocol/statements.ts";
 import { planBump } from "./bump.ts";
 import { type DeclareCommand, decideDeclare } from "./declare.ts";
+import { decidePublishers, type PublishersCommand } from "./publishers.ts";
+import {
+  type AttestCommand,
+  decideAttest,
+  decidePublish,
+  decideYank,
+  type PublishCommand,
+  type YankCommand,
+} from "./release.ts";
 import { decideRestore, type RestoreCommand } from "./restore.ts";
 import type { RegistryRow, Rows } from "./rows.ts";
 
 export { planBump } from "./bump.ts";
 export { type DeclareCommand, declareCommands } from "./declare.ts";
+export type { PublishersCommand } from "./publishers.ts";
+export type { AttestCommand, PublishCommand, YankCommand } from "./release.ts";
 export type { RestoreCommand } from "./restore.ts";
 
 /** A text that the caller has put, or is about to put, beside the log. */
@@ -69,14 +80,18 @@ export type Command =
   | DelistCommand
   | EraseCommand
   | MoveCommand
-  | RestoreCommand;
+  | RestoreCommand
+  | PublishersCommand
+  | PublishCommand
+  | AttestCommand
+  | YankCommand;
 
 /**
  * Decides one command: the body of the statement that makes it so, or null when it already is so and nothing is to be
  * written (a declaration that changes nothing, an entity that is retired already, and their like).
  *
  * @throws registry_unknown before genesis, genesis_exists after; otherwise as the command's own rules say:
- * {@link planBump}, `decideDeclare`, `decideRestore`; entity_unknown, entity_has_children; registry_unknown and
+ * {@link planBump}, `decideDeclare`, `decideRestore`, `decidePublishers`, `decidePublish`, `decideYank`; entity_unknown, entity_has_children; registry_unknown and
  * genesis_exists for listings; blob_unknown
  * @example
  * const body = decide(rows, { kind: "bump", request: { entity: "global:main", scope: "minor" } });
@@ -120,6 +135,15 @@ export function decide(rows: Rows, command: Command): StatementBody | null {
       return { type: "registry.moved", to: command.to };
     case "restore":
       return decideRestore(registry, command);
+    case "publishers":
+      return decidePublishers(rows, registry, command);
+    case "publish":
+      return decidePublish(rows, command);
+    case "attest":
+      return decideAttest(rows, command);
+    case "yank":
+    case "unyank":
+      return decideYank(rows, command);
   }
 }
 

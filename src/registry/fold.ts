@@ -21,6 +21,8 @@ import {
   type VersionBumped,
 } from "../protocol/statements.ts";
 import { checkDeclared } from "./declare.ts";
+import { foldPublishers } from "./publishers.ts";
+import { foldRelease } from "./release.ts";
 import { checkEpoch, raiseToFloor } from "./restore.ts";
 import type { EntityRow, Patch, RegistryRow, Rows } from "./rows.ts";
 
@@ -59,8 +61,24 @@ export function fold(rows: Rows, statement: Statement): Patch[] {
       return foldMoved(registry, statement);
     case "registry.restored":
       return foldRestored(rows, registry, statement);
+    case "publishers.set":
+      return sound(statement, () => foldPublishers(rows, registry, statement));
+    case "release.published":
+    case "release.attested":
+    case "release.yanked":
+    case "release.unyanked":
+      return sound(statement, () => foldRelease(rows, statement));
     default:
       throw new TesError("statement_unknown", { detail: `type ${(statement as { type: string }).type}` });
+  }
+}
+
+/** What breaks a rule here was never decided: the log is damaged. */
+function sound(statement: Statement, work: () => Patch[]): Patch[] {
+  try {
+    return work();
+  } catch (cause) {
+    throw corrupt(statement, cause instanceof TesError ? (cause.detail ?? cause.code) : "a rule that it breaks", cause);
   }
 }
 

@@ -72,6 +72,41 @@ export interface FloorRow {
   readonly version: string;
 }
 
+/** Who publishes an entity. */
+export interface PublishersRow {
+  readonly entity: string;
+  readonly revision: number;
+  /** By kid. */
+  readonly keys: readonly PublicKey[];
+  readonly threshold: number;
+  readonly seq: number;
+  readonly at: number;
+  /** Indexes of the statements of all revisions, in order. */
+  readonly revisions: readonly number[];
+}
+
+/** A released version. */
+export interface ReleaseRow {
+  readonly entity: string;
+  readonly version: string;
+  readonly content: string;
+  /** Digest of the payload's text. */
+  readonly payload: string;
+  readonly publishers: { readonly revision: number; readonly seq: number };
+  readonly files: number;
+  /** How many statements make it; the row of a release that is whole has as many. */
+  readonly of: number;
+  readonly signers: readonly string[];
+  readonly statements: readonly number[];
+  readonly attested: readonly number[];
+  /** Of its first statement. */
+  readonly seq: number;
+  readonly at: number;
+  /** Index of the last statement that touched it. */
+  readonly last: number;
+  readonly yanked?: { readonly seq: number; readonly at: number; readonly reason?: string };
+}
+
 /** Read access. What it hands out is valid until the next patch; nobody writes to it. */
 export interface Rows {
   registry(): RegistryRow | undefined;
@@ -85,6 +120,8 @@ export interface Rows {
   revocations(): Iterable<RevokedRow>;
   listing(name: string): ListingRow | undefined;
   listings(): Iterable<ListingRow>;
+  publishers(entity: string): PublishersRow | undefined;
+  release(entity: string, version: string): ReleaseRow | undefined;
   blob(digest: string): BlobRow | undefined;
   floor(entity: string): string | undefined;
 }
@@ -95,6 +132,8 @@ export type Patch =
   | { readonly table: "entity"; readonly key: string; readonly value: EntityRow | null }
   | { readonly table: "revoked"; readonly key: string; readonly value: RevokedRow | null }
   | { readonly table: "listing"; readonly key: string; readonly value: ListingRow | null }
+  | { readonly table: "publishers"; readonly key: string; readonly value: PublishersRow | null }
+  | { readonly table: "release"; readonly key: string; readonly value: ReleaseRow | null }
   | { readonly table: "floor"; readonly key: string; readonly value: FloorRow | null }
   | { readonly table: "blob"; readonly key: string; readonly value: BlobRow | null };
 
@@ -104,21 +143,29 @@ export interface MemoryRows extends Rows {
 
 const NONE: readonly EntityRow[] = [];
 
-/** Where references to texts are looked up. There are as many as bumps, so that a store keeps them out of memory. */
-export type BlobLookup = (digest: string) => BlobRow | undefined;
+/** What a store keeps out of memory and is asked for: there are as many references to texts as bumps, and releases. */
+export interface Lookup {
+  readonly blob: (digest: string) => BlobRow | undefined;
+  readonly release: (entity: string, version: string) => ReleaseRow | undefined;
+}
+
+/** Whether rows of this table are the store's alone. */
+export const isLookedUp = (table: Patch["table"]): boolean => table === "blob" || table === "release";
 
 /**
  * Rows in memory, from patches that a store kept or from nothing. A patch costs one binary search.
  *
- * @param lookup given: references to texts are asked for there, and patches of them are the store's alone
+ * @param lookup given: texts and releases are asked for there, and patches of them are the store's alone
  */
-export function createMemoryRows(patches: Iterable<Patch> = [], lookup?: BlobLookup): MemoryRows {
+export function createMemoryRows(patches: Iterable<Patch> = [], lookup?: Lookup): MemoryRows {
   let registry: RegistryRow | undefined;
   const entities = new Map<string, EntityRow>();
   const children = new Map<string | null, EntityRow[]>();
   const revoked = new Map<string, RevokedRow>();
   const listings = new Map<string, ListingRow>();
   const floors = new Map<string, FloorRow>();
+  const publishers = new Map<string, PublishersRow>();
+  const releases = new Map<string, ReleaseRow>();
   const blobs = new Map<string, BlobRow>();
   let inUse = 0;
 
@@ -161,7 +208,9 @@ export function createMemoryRows(patches: Iterable<Patch> = [], lookup?: BlobLoo
     revocations: () => revoked.values(),
     listing: (name) => listings.get(name),
     listings: () => listings.values(),
-    blob: lookup ?? ((digest) => blobs.get(digest)),
+    publishers: (entity) => publishers.get(entity),
+    release: lookup?.release ?? ((entity, version) => releases.get(`${entity}@${version}`)),
+    blob: lookup?.blob ?? ((digest) => blobs.get(digest)),
     floor: (entity) => floors.get(entity)?.version,
     apply(patch) {
       switch (patch.table) {
@@ -176,6 +225,11 @@ export function createMemoryRows(patches: Iterable<Patch> = [], lookup?: BlobLoo
           return put(listings, patch.key, patch.value);
         case "floor":
           return put(floors, patch.key, patch.value);
+        case "publishers":
+          return put(publishers, patch.key, patch.value);
+        case "release":
+          if (lookup === undefined) put(releases, patch.key, patch.value);
+          return;
         case "blob":
           if (lookup === undefined) put(blobs, patch.key, patch.value);
       }
@@ -204,6 +258,12 @@ export function inverseOf(rows: Rows, { table, key }: Patch): Patch {
     case "floor": {
       const version = rows.floor(key);
       return { table, key, value: version === undefined ? null : { entity: key, version } };
+    }
+    case "publishers":
+      return { table, key, value: rows.publishers(key) ?? null };
+    case "release": {
+      const at = key.lastIndexOf("@");
+      return { table, key, value: rows.release(key.slice(0, at), key.slice(at + 1)) ?? null };
     }
     case "blob":
       return { table, key, value: rows.blob(key) ?? null };

@@ -55,7 +55,7 @@ function jsonOf(line: string): JsonValue {
 export function openImporter(store: Store, registry: string): Importer {
   const kept = store.exists() && !store.outdated() ? store.meta("import") : undefined;
   let header: ExportHeader | undefined = kept === undefined ? undefined : parseExportHeader(jsonOf(kept));
-  let replay = createReplay(store, createMemoryRows(header === undefined ? [] : store.patches(), store.blobRow));
+  let replay = createReplay(store, createMemoryRows(header === undefined ? [] : store.patches(), store.lookup));
   let tree = loadTree(store, header === undefined ? 0 : store.size());
 
   /** Statements of the part that is being taken. */
@@ -68,7 +68,7 @@ export function openImporter(store: Store, registry: string): Importer {
     if (spoiled) store.transaction(() => store.clearLog());
     if (spoiled) header = undefined;
     spoiled = false;
-    replay = createReplay(store, createMemoryRows(header === undefined ? [] : store.patches(), store.blobRow));
+    replay = createReplay(store, createMemoryRows(header === undefined ? [] : store.patches(), store.lookup));
     tree = loadTree(store, header === undefined ? 0 : store.size());
   };
 
@@ -80,7 +80,7 @@ export function openImporter(store: Store, registry: string): Importer {
     store.clearLog();
     store.putMeta("import", line);
     header = next;
-    replay = createReplay(store, createMemoryRows([], store.blobRow));
+    replay = createReplay(store, createMemoryRows([], store.lookup));
     tree = loadTree(store, 0);
   };
 

@@ -15,6 +15,7 @@ import {
   createMemoryRows,
   type EntityRow,
   inverseOf,
+  isLookedUp,
   type MemoryRows,
   type Patch,
   type Rows,
@@ -40,6 +41,8 @@ export interface Write {
   readonly size?: number;
   /** Texts that the statements refer to. */
   readonly blobs?: readonly StoredBlob[];
+  /** Digests of files that have to be stored here, and are kept from then on for the first statement. */
+  readonly artifacts?: readonly string[];
 }
 
 /** What a rebuild found. */
@@ -64,6 +67,8 @@ export interface Ledger {
   bodies(from: number, count: number): string[];
   /** Decides, folds and stores, all or nothing. A command that changes nothing gives no statement. */
   append(write: Write): Statement[];
+  /** Whether all of these files are stored here. @throws TesError `artifact_missing` */
+  checkArtifacts(digests: readonly string[]): void;
   /** What an earlier request with this key wrote. @throws TesError `idempotency_key_reused` */
   earlier(idempotency: { readonly key: string; readonly request: string }): Statement[] | undefined;
   statement(seq: number): Statement;
@@ -137,7 +142,7 @@ function migrate(store: Store, size: number, now: number): void {
   store.transaction(() => {
     store.migrate(now);
     store.clearDerived();
-    const replay = createReplay(store, createMemoryRows([], store.blobRow));
+    const replay = createReplay(store, createMemoryRows([], store.lookup));
     for (let seq = 0; seq < size; seq += REBUILD_PAGE) {
       for (const body of store.bodies(seq, REBUILD_PAGE)) replay.take(statementOf(body));
       replay.flushTouched();
@@ -150,7 +155,7 @@ function migrate(store: Store, size: number, now: number): void {
 export function openLedger(store: Store, registry: string, now: number): Ledger {
   const size = store.exists() ? store.size() : 0;
   if (size > 0 && store.outdated()) migrate(store, size, now);
-  let rows: MemoryRows = createMemoryRows(size > 0 ? store.patches() : [], store.blobRow);
+  let rows: MemoryRows = createMemoryRows(size > 0 ? store.patches() : [], store.lookup);
   let tree = loadTree(store, size);
   let readOnly = size > 0 ? readOnlyFrom(store) : undefined;
   let at = tree.size === 0 ? 0 : statementOf(store.body(tree.size - 1)!).at;
@@ -188,7 +193,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
     for (const tile of staged.sealed) store.insertTile(tile);
     for (const patch of fold(rows, statement)) {
       store.patch(patch);
-      if (patch.table === "blob") continue;
+      if (isLookedUp(patch.table)) continue;
       undo.push(inverseOf(rows, patch));
       rows.apply(patch);
     }
@@ -197,6 +202,11 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
     staged.commit();
     at = statement.at;
     return statement;
+  };
+
+  const checkArtifacts = (digests: readonly string[]): void => {
+    const [missing] = digests;
+    if (missing !== undefined) throw new TesError("artifact_missing", { detail: missing });
   };
 
   const entityAt = (id: string, of: number): EntityRow | undefined => {
@@ -235,6 +245,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
           if (before.size === 0) store.migrate(write.now);
           const statements = write.commands.flatMap((command) => appendOne(command, write, undo) ?? []);
           for (const blob of write.blobs ?? []) store.putBlob(blob);
+          if (statements.length > 0) checkArtifacts(write.artifacts ?? []);
           return statements;
         });
       } catch (thrown) {
@@ -245,6 +256,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
         throw thrown;
       }
     },
+    checkArtifacts,
     earlier({ key, request }) {
       const found = store.byIdempotency(key);
       if (found.length === 0) return undefined;
@@ -265,7 +277,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
     history: (id, below, count) =>
       store.touches(id, below, count).map((touch) => ({ touch, statement: statementOf(store.body(touch.seq)!) })),
     async rebuild(pause) {
-      const replay = createReplay(store, createMemoryRows([], store.blobRow));
+      const replay = createReplay(store, createMemoryRows([], store.lookup));
       const hashes = createTileTree({ size: 0, openEntries: [], readSealed: store.tileNodes });
       const page = (from: number): number => {
         const bodies = store.bodies(from, REBUILD_PAGE);
@@ -321,7 +333,11 @@ function whyReadOnly(rows: Rows, at: number): string {
 function differences(before: Rows, after: Rows): number {
   const all = (rows: Rows): Map<string, string> => {
     const found = new Map<string, string>([["registry", JSON.stringify(rows.registry())]]);
-    for (const row of rows.entities()) found.set(`entity ${row.entity}`, JSON.stringify(row));
+    for (const row of rows.entities()) {
+      found.set(`entity ${row.entity}`, JSON.stringify(row));
+      const publishers = rows.publishers(row.entity);
+      if (publishers !== undefined) found.set(`publishers ${row.entity}`, JSON.stringify(publishers));
+    }
     for (const row of rows.revocations()) found.set(`revoked ${row.token}`, JSON.stringify(row));
     for (const row of rows.listings()) found.set(`listing ${row.name}`, JSON.stringify(row));
     return found;

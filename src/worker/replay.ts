@@ -9,7 +9,7 @@ import { MAX_STATEMENT_BYTES } from "../core/limits.ts";
 import { leafHash } from "../core/merkle.ts";
 import { parseStatement, type Statement } from "../protocol/statements.ts";
 import { fold } from "../registry/fold.ts";
-import type { EntityRow, MemoryRows, Patch } from "../registry/rows.ts";
+import { type EntityRow, isLookedUp, type MemoryRows, type Patch } from "../registry/rows.ts";
 import type { Store } from "./store.ts";
 
 /** One statement as its text says it. */
@@ -61,7 +61,7 @@ export function createReplay(store: Store, rows: MemoryRows): Replay {
     take(statement) {
       for (const patch of fold(rows, statement)) {
         rows.apply(patch);
-        if (patch.table === "blob") store.patchState(patch);
+        if (isLookedUp(patch.table)) store.patchState(patch);
         else changed.set(`${patch.table} ${patch.key}`, patch);
         if (patch.table === "entity" && patch.value !== null) touched.push(patch.value);
       }

@@ -71,6 +71,21 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`,
     ],
   },
+  {
+    id: 4,
+    statements: [
+      // Released versions, by entity and in the order of the log. Derived like the table state, and kept out of memory.
+      `CREATE TABLE release (
+        entity TEXT NOT NULL,
+        version TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (entity, version)
+      ) STRICT, WITHOUT ROWID`,
+      `CREATE INDEX release_seq ON release (seq)`,
+      `CREATE INDEX release_entity ON release (entity, seq)`,
+    ],
+  },
 ];
 
 /** The bookkeeping of migrations, and the only two tables that may exist before a genesis. */

@@ -4,7 +4,7 @@ import { type Bytes, toHex } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import type { SealedTile } from "../core/tiles.ts";
-import type { BlobRow, EntityRow, Patch } from "../registry/rows.ts";
+import type { BlobRow, EntityRow, Lookup, Patch, ReleaseRow } from "../registry/rows.ts";
 import { BOOTSTRAP, MIGRATIONS, STATEMENT_INDEX } from "./schema.ts";
 
 /** What a statement's row holds. `body` is canonical text. */
@@ -82,6 +82,13 @@ export interface Store {
   /** Keeps a text that a statement in the log refers to; others are passed over. True if it was kept. */
   putBlob(blob: StoredBlob): boolean;
   blobRow(digest: string): BlobRow | undefined;
+  releaseRow(entity: string, version: string): ReleaseRow | undefined;
+  /** Newest first, below an index; of one entity, or of all. */
+  releases(below: number, count: number, entity?: string): ReleaseRow[];
+  /** Whether a statement ever took an entity to a version. */
+  handedOut(entity: string, version: string): boolean;
+  /** The two that the fold asks for. */
+  readonly lookup: Lookup;
   blob(digest: string): StoredBlob | undefined;
   /** Texts that are kept, by digest, from the one after `after` on. */
   blobs(after: string, count: number): StoredBlob[];
@@ -149,6 +156,14 @@ export function openStore(storage: DurableObjectStorage): Store {
       // The row stays when its text goes: a reference that is erased is not one that never was.
       run(`INSERT INTO blob (digest, seq, erased) VALUES (?, ?, 0) ON CONFLICT (digest) DO NOTHING`, key, value!.seq);
       if (value!.erased) run(`UPDATE blob SET erased = 1, salt = NULL, text = NULL WHERE digest = ?`, key);
+    } else if (table === "release") {
+      run(
+        `INSERT OR REPLACE INTO release (entity, version, seq, value) VALUES (?, ?, ?, ?)`,
+        value!.entity,
+        value!.version,
+        value!.seq,
+        JSON.stringify(value),
+      );
     } else if (value === null) run(`DELETE FROM state WHERE tbl = ? AND key = ?`, table, key);
     else {
       run(
@@ -160,6 +175,14 @@ export function openStore(storage: DurableObjectStorage): Store {
       );
     }
   };
+
+  const blobRow = (digest: string): BlobRow | undefined => {
+    const row = rows(`SELECT seq, erased FROM blob WHERE digest = ?`, digest)[0];
+    return row === undefined ? undefined : { digest, seq: Number(row.seq), erased: row.erased === 1 };
+  };
+  const releaseOf = (row: Record<string, unknown>): ReleaseRow => JSON.parse(row.value as string) as ReleaseRow;
+  const releaseRow = (entity: string, version: string): ReleaseRow | undefined =>
+    rows(`SELECT value FROM release WHERE entity = ? AND version = ?`, entity, version).map(releaseOf)[0];
 
   return {
     counts,
@@ -279,14 +302,25 @@ export function openStore(storage: DurableObjectStorage): Store {
     clearDerived() {
       run(`DELETE FROM state`);
       run(`DELETE FROM touch`);
+      run(`DELETE FROM release`);
     },
     putBlob: ({ digest, salt, text }) =>
       rows(`UPDATE blob SET salt = ?, text = ? WHERE digest = ? AND erased = 0 RETURNING digest`, salt, text, digest)
         .length > 0,
-    blobRow(digest) {
-      const row = rows(`SELECT seq, erased FROM blob WHERE digest = ?`, digest)[0];
-      return row === undefined ? undefined : { digest, seq: Number(row.seq), erased: row.erased === 1 };
-    },
+    blobRow,
+    releaseRow,
+    releases: (below, count, entity) =>
+      entity === undefined
+        ? rows(`SELECT value FROM release WHERE seq < ? ORDER BY seq DESC LIMIT ?`, below, count).map(releaseOf)
+        : rows(
+            `SELECT value FROM release WHERE entity = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+            entity,
+            below,
+            count,
+          ).map(releaseOf),
+    handedOut: (entity, version) =>
+      rows(`SELECT 1 FROM touch WHERE entity = ? AND version = ? LIMIT 1`, entity, version).length > 0,
+    lookup: { blob: blobRow, release: releaseRow },
     blob: (digest) =>
       rows(`SELECT digest, salt, text FROM blob WHERE digest = ? AND text IS NOT NULL`, digest).map(blobOf)[0],
     blobs: (after, count) =>
@@ -303,7 +337,7 @@ export function openStore(storage: DurableObjectStorage): Store {
       else run(`INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)`, key, value);
     },
     clearLog() {
-      for (const table of ["statement", "tile", "state", "touch", "blob", "announcement", "meta"]) {
+      for (const table of ["statement", "tile", "state", "touch", "release", "blob", "announcement", "meta"]) {
         run(`DELETE FROM ${table}`);
       }
       run(`DROP INDEX IF EXISTS statement_idem`);

@@ -109,7 +109,7 @@ describe("verifyReceipt", () => {
 
   test("says of a proved statement of a later release that it is unknown, not that it is false", async () => {
     const log = await makeRegistry("receipt");
-    log.add({ type: "release.published", anything: { at: "all" } } as never);
+    log.add({ type: "channel.moved", anything: { at: "all" } } as never);
     expect(await rejectionOf(verifyReceipt(wire(await log.receipt(1)), await trustIn(log)))).toBe("statement_unknown");
   });
 });

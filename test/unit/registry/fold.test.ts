@@ -89,7 +89,7 @@ test("nothing comes before the genesis, and the genesis is statement 0", () => {
 });
 
 test("a type of a later release stops the fold with its own code", () => {
-  const later = { ...DECLARED, ...next, type: "release.published" } as unknown as Statement;
+  const later = { ...DECLARED, ...next, type: "channel.moved" } as unknown as Statement;
   expect(refusal(() => fold(base().rows, later))).toBe("statement_unknown");
 });
 
