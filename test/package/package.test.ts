@@ -34,7 +34,8 @@ describe("what is packed", () => {
     const names = stdout.trim().split("\n");
     expect(names).toContain("package/dist/client.js");
     expect(names).toContain("package/dist/types/client/index.d.ts");
-    const allowed = /^package\/(?:package\.json|LICENSE|README\.md|bin\/[\w-]+\.mjs|dist\/[\w./-]+\.(?:js|d\.ts))$/;
+    const allowed =
+      /^package\/(?:package\.json|LICENSE|README\.md|bin\/[\w-]+\.mjs|dist\/[\w./-]+\.(?:js|d\.ts)|dist\/dash\/(?:index\.html|assets\/[\w.-]+))$/;
     expect(names.filter((name) => !allowed.test(name))).toEqual([]);
   });
 
