@@ -32,6 +32,7 @@ describe("what is packed", () => {
   test("the built files, the launcher, licence and README, and nothing else", async () => {
     const { stdout } = await run("tar", ["-tzf", tarball]);
     const names = stdout.trim().split("\n");
+    expect(names).toContain("package/dist/dash/index.html");
     expect(names).toContain("package/dist/client.js");
     expect(names).toContain("package/dist/types/client/index.d.ts");
     const allowed =

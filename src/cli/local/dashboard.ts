@@ -14,7 +14,10 @@ import { TesError } from "../../core/errors.ts";
 export async function buildDashboard(outDir: string): Promise<void> {
   const entry = fileURLToPath(new URL("../../dashboard/main.ts", import.meta.url));
   await mkdir(join(outDir, "assets"), { recursive: true });
-  if (!existsSync(entry)) return;
+  if (!existsSync(entry)) {
+    await writeFile(join(outDir, "index.html"), "<!doctype html>\n<title>TES</title>\n");
+    return;
+  }
   const built = await Bun.build({
     entrypoints: [entry],
     outdir: join(outDir, "assets"),
