@@ -93,8 +93,11 @@ export interface Settings {
 export function settle(options: ClientOptions): Settings {
   const url = parseUrl(options.url);
   const registry = parseRegistryName(options.registry ?? DEFAULT_REGISTRY, "registry");
-  if (options.session !== undefined && options.token !== undefined) {
-    throw new TesError("invalid_field", { field: "session", detail: "A client has a token or a session, not both." });
+  if (options.session !== undefined) {
+    requirePrivateWay(url);
+    if (options.token !== undefined) {
+      throw new TesError("invalid_field", { field: "session", detail: "A client has a token or a session, not both." });
+    }
   }
   const random = options.random ?? ((bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)));
   const delay = options.delay ?? ((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)));
@@ -162,11 +165,15 @@ function parseToken(given: string | Secret<string>, url: URL): Secret<string> {
   if (text.length > MAX_TOKEN_CHARS || !/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(text)) {
     throw new TesError("token_invalid", { detail: "It is not three parts of base64url joined by dots." });
   }
-  if (url.protocol === "http:" && !isLoopback(url)) {
-    throw new TesError("invalid_field", {
-      field: "url",
-      detail: "A token is not sent over plain http to another machine.",
-    });
-  }
+  requirePrivateWay(url);
   return token;
+}
+
+/** @throws invalid_field where what says who asks would cross a network openly */
+function requirePrivateWay(url: URL): void {
+  if (url.protocol !== "http:" || isLoopback(url)) return;
+  throw new TesError("invalid_field", {
+    field: "url",
+    detail: "Neither a token nor a session is sent over plain http to another machine.",
+  });
 }

@@ -234,21 +234,27 @@ async function enter(
   if (settings.token !== undefined && options.ticket === undefined) {
     return { entered: await prove(settings, socket, challenge, String(data)), head };
   }
-  const ticket = await (options.ticket ?? ticketOf(settings, session))?.();
+  const ticket = await (options.ticket === undefined ? ticketOf(settings, session) : options.ticket());
   const first: JsonObject = ticket === undefined ? { type: "anonymous" } : { type: "ticket", ticket };
   socket.send(JSON.stringify(first));
   await expectFrame(socket, "welcome");
   return { entered: { socket, send: async (frame) => socket.send(JSON.stringify(frame)) }, head };
 }
 
-/** A page that is signed in gets its tickets by its session; undefined for whoever is not. */
-function ticketOf(settings: Settings, session: Session): (() => Promise<string>) | undefined {
+/**
+ * A page that is signed in gets its tickets by its session. Whoever is not, or may not, watches as anyone does, where
+ * anyone may.
+ */
+async function ticketOf(settings: Settings, session: Session): Promise<string | undefined> {
   if (settings.session === undefined || !isHolder(settings)) return undefined;
-  return async () => {
-    const asked = session.write({ origin: settings.url.origin });
-    const { response } = await session.ask(pathOf.tickets(settings.registry), asked);
+  const asked = session.write({ origin: settings.url.origin });
+  const { response } = await session.ask(pathOf.tickets(settings.registry), asked);
+  try {
     return parseAnswer("ticket", jsonOf(response), "answer_malformed").ticket;
-  };
+  } catch (thrown) {
+    if (thrown instanceof TesError && thrown.code === "forbidden") return undefined;
+    throw thrown;
+  }
 }
 
 async function prove(

@@ -51,7 +51,7 @@ export interface Answer {
 const maxBodyOf = (path: string): number => (/\/releases$/.test(path) ? MAX_RELEASE_BODY_BYTES : MAX_BODY_BYTES);
 
 /** Reads at most `limit` bytes; null when there is more. Never buffers beyond the limit. */
-async function readBody(request: Request, limit: number): Promise<Bytes | null> {
+export async function readBody(request: Request, limit: number): Promise<Bytes | null> {
   if (request.body === null) return new Uint8Array(0);
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > limit) {

@@ -7,6 +7,7 @@ import { TesError } from "../core/errors.ts";
 import { type JsonValue, parseJson } from "../core/json.ts";
 import { MAX_REPORT_BYTES } from "../core/limits.ts";
 import { pathOf } from "../protocol/paths.ts";
+import { readBody } from "./ask.ts";
 import { createBuckets, type Rate } from "./bucket.ts";
 import type { WorkerEnv } from "./env.ts";
 import type { Emit } from "./events.ts";
@@ -135,10 +136,8 @@ async function takeReport(request: Request, url: URL, emit: Emit): Promise<Respo
   const type = request.headers.get("content-type") ?? "";
   if (site !== null && site !== "same-origin") throw new TesError("csrf_refused");
   if (!type.startsWith("application/csp-report")) throw new TesError("unsupported_media_type");
-  const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (!(declared <= MAX_REPORT_BYTES))
-    throw new TesError("body_too_large", { detail: `At most ${MAX_REPORT_BYTES} bytes.` });
-  const body = new Uint8Array(await request.arrayBuffer());
+  const body = await readBody(request, MAX_REPORT_BYTES);
+  if (body === null) throw new TesError("body_too_large", { detail: `At most ${MAX_REPORT_BYTES} bytes.` });
   if (reports.take("", Date.now()) === 0) emit("page", "page.blocked", { registry: "", meta: reportOf(body) });
   return new Response(null, { status: 200, headers: { ...headersOf(url), "cache-control": "no-store, no-transform" } });
 }

@@ -14,8 +14,20 @@ export interface RouteSpec {
   readonly method: "GET" | "POST";
   /** Below /v1/{registry}. */
   readonly path: string;
-  /** `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. `session`: a page's session and no token. Otherwise the scope that a token needs. */
-  readonly access: "open" | "read" | "token" | "token:read" | "token:watch" | "session" | "admin" | "bump:<glob>" | "release:<glob>";
+  /**
+   * `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. `token`: any token. `session`: a
+   * page's session, and no token. Otherwise the scope that a token needs.
+   */
+  readonly access:
+    | "open"
+    | "read"
+    | "token"
+    | "token:read"
+    | "token:watch"
+    | "session"
+    | "admin"
+    | "bump:<glob>"
+    | "release:<glob>";
   readonly query: readonly string[];
   /** The body of a write, `lines` for a part of an export. */
   readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";

@@ -1,10 +1,16 @@
 /** Sessions of pages: what opens one, what its halves are worth, when it ends, and whom it never serves. */
 
+import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import FORMATS from "../../docs/formats.md?raw";
 import { fromBase64Url, toBase64Url, utf8 } from "../../src/core/bytes.ts";
-import { MAX_SESSION_CHARS, SESSION_LIFETIME_S } from "../../src/core/limits.ts";
-import type { SessionAnswer } from "../../src/protocol/answers.ts";
+import { sha256 } from "../../src/core/hash.ts";
+import { deriveHmacKey } from "../../src/core/keys.ts";
+import { MAX_ENDED_SESSIONS, MAX_SESSION_CHARS, SESSION_LIFETIME_S } from "../../src/core/limits.ts";
+import { Secret } from "../../src/core/secret.ts";
 import { sessionCookie } from "../../src/protocol/page-session.ts";
+import type { Ask } from "../../src/worker/ask.ts";
+import { createSessions } from "../../src/worker/sessions.ts";
 import { VersionManagementDO } from "../../src/worker/version-management-do.ts";
 import {
   ask,
@@ -23,8 +29,10 @@ import {
   randomKey,
   restart,
   rowsOf,
+  stubOf,
   textOf,
 } from "./authority.ts";
+import { cookieOf, halves, PAGE, type SignedIn, signIn } from "./page.ts";
 import { testRefusals } from "./refusals.ts";
 import { expectSigned, keysOf } from "./verifiers.ts";
 
@@ -45,36 +53,6 @@ afterEach(() => {
   configure({ TES_READ_CACHE: "off" });
 });
 
-/** What a browser sends of itself with a page's request. */
-const PAGE = { origin: ORIGIN, "sec-fetch-site": "same-origin" };
-
-interface SignedIn {
-  readonly answer: SessionAnswer;
-  readonly exchange: Exchange;
-  readonly name: string;
-  readonly value: string;
-  readonly attributes: readonly string[];
-}
-
-/** Takes a Set-Cookie apart. */
-function cookieOf({ headers }: Exchange): Pick<SignedIn, "name" | "value" | "attributes"> {
-  const [pair = "", ...attributes] = headers["set-cookie"]!.split("; ");
-  const equals = pair.indexOf("=");
-  return { name: pair.slice(0, equals), value: pair.slice(equals + 1), attributes };
-}
-
-async function signIn(token: string, registry = "acme", headers: Record<string, string> = {}): Promise<SignedIn> {
-  const exchange = await post(`/v1/${registry}/session`, {}, { token, key: null, headers: { ...PAGE, ...headers } });
-  expect(exchange.status, textOf(exchange)).toBe(200);
-  return { answer: jsonOf(exchange), exchange, ...cookieOf(exchange) };
-}
-
-/** Both halves of a session, and what a browser says of its page. */
-const halves = ({ name, value, answer }: Pick<SignedIn, "name" | "value" | "answer">): Record<string, string> => ({
-  ...PAGE,
-  cookie: `${name}=${value}`,
-  "tes-csrf": answer.csrf,
-});
 const bumpBy = (headers: Record<string, string>, registry = "acme") =>
   post(`/v1/${registry}/bump`, { entity: "global:main", scope: "patch" }, { headers });
 const readBy = (headers: Record<string, string>, path = "/v1/acme/session") => ask(path, { headers });
@@ -167,6 +145,25 @@ describe("a session from sign-in to sign-out", () => {
     }
   });
 
+  test("of sessions that were ended so many are remembered, each until no copy could live", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const kept = (count: number) =>
+      runInDurableObject(stubOf("acme"), (_object, { storage: { kv } }) => {
+        for (let i = 0; i < count; i++) kv.put(`ended/filler ${i}`, Date.now() + 1000);
+      });
+    const out = async () => {
+      const session = await signIn(await mint("acme", ["read"]));
+      return post("/v1/acme/session/end", {}, { headers: halves(session) });
+    };
+    vi.setSystemTime(Date.now() + LIFETIME_MS);
+    await kept(MAX_ENDED_SESSIONS - 1);
+    expect((await out()).status).toBe(200);
+    const refused = await out();
+    expect([refused.status, codeOf(refused)]).toEqual([429, "rate_limited"]);
+    vi.setSystemTime(Date.now() + 1000);
+    expect((await out()).status).toBe(200);
+  });
+
   test("a session writes nothing into the log or the tables", async () => {
     const before = await rowsOf("acme");
     const session = await signIn(await mint("acme", ["bump:*"]));
@@ -176,6 +173,29 @@ describe("a session from sign-in to sign-out", () => {
     const { _cf_KV: _before, ...same } = before;
     expect(after).toEqual(same);
   });
+});
+
+test("the session of docs/formats.md is one, by the keys of its examples", async () => {
+  const [, , cookie, csrf] = /```text demo-session\n(.*)\n(.*)\n(.*)\n```/.exec(FORMATS)!;
+  const master = new Secret(sha256(utf8("TES demo key")));
+  const [session, half] = await Promise.all(
+    (["session", "csrf"] as const).map((name) => deriveHmacKey(master, name, "default")),
+  );
+  const sessions = createSessions({ session: session!, csrf: half! }, { has: () => false, end: () => undefined });
+  const page = { own: ORIGIN, origin: ORIGIN, site: null, cookie: cookie! };
+  const request: Ask = {
+    method: "POST",
+    authority: "tes.test",
+    path: "/v1/default/bump",
+    query: "",
+    headers: { "tes-csrf": csrf! },
+    body: new Uint8Array(0),
+    page,
+    fault: null,
+  };
+  const read = await sessions.verify(request, 1_800_000_899_999);
+  expect(JSON.stringify(read)).toBe(/```text demo-session\n(.*)\n/.exec(FORMATS)![1]);
+  await expect(sessions.verify(request, 1_800_000_900_000)).rejects.toMatchObject({ code: "session_expired" });
 });
 
 describe("fixation", () => {

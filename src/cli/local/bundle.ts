@@ -1,6 +1,6 @@
 /** The Workers as single files, and the dashboard's: bundled on the spot in a checkout, as built in the published package. */
 
-import { copyFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TesError } from "../../core/errors.ts";
@@ -31,16 +31,20 @@ export async function writeWorkers(directory: string, workerEntry?: string): Pro
 }
 
 /**
- * The directory of the dashboard's files: built into `directory` in a checkout, as built in the published package.
+ * Puts the dashboard's files into a directory of their own below `directory`: built in a checkout, copied in the
+ * published package, so that neither changes under a workerd that runs.
  *
+ * @returns the absolute path of that directory
  * @throws {TesError} `internal` with what the bundler said, `file_unwritable`
  */
 export async function placeDashboard(directory: string): Promise<string> {
-  if (!FROM_SOURCE) return beside("", "../dash");
   const target = join(directory, DASHBOARD);
   try {
     await rm(target, { recursive: true, force: true });
-    await buildDashboard(target);
+    // workerd does not start on a directory that is not there.
+    await mkdir(target, { recursive: true });
+    if (FROM_SOURCE) await buildDashboard(target);
+    else await cp(beside("", "../dash"), target, { recursive: true });
   } catch (cause) {
     if (cause instanceof TesError) throw cause;
     throw new TesError("file_unwritable", { detail: `${target}: ${reasonOf(cause)}`, cause });

@@ -99,7 +99,7 @@ const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
   },
   trustedRoot: { mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1", tlogs: [{}] },
   consistency: { from: 1, size: 3, proof: [hash], checkpoint: "tes.local/default\n3\n" },
-  session: { csrf: bytes32("csrf"), expires: 1_700_000_000_000, jti: "x", scope: ["read"], sub: "a person" },
+  session: { csrf: bytes32("csrf"), expires: 1_700_000_000_000, jti: "x", scope: ["read"] },
   sessionEnd: { ended: true },
   token: { token: "a.b.c", jti: "x", exp: 1_700_000_000 },
   ticket: { ticket: "t", exp: 1_700_000_000_000 },
