@@ -276,6 +276,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       ended: this.#ended,
       emit: this.#emit,
       keyCache: this.#keyCache,
+      subscribers: () => this.ctx.getWebSockets().length,
       sync: () => this.ctx.storage.sync(),
       isDelisted: () => this.#standing.delisted,
       written: this.#watching.written,

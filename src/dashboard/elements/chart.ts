@@ -7,6 +7,10 @@ import { base } from "../look/base.ts";
 import { define } from "./panel.ts";
 
 const HEIGHT_PX = 120;
+/** The least that is shown. */
+const SPAN_S = 120;
+
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
 export interface Series {
   readonly name: string;
@@ -81,8 +85,7 @@ export class Chart extends LitElement {
     }
     this.#plot?.destroy();
     this.#drawn = shape;
-    const style = getComputedStyle(this);
-    const muted = style.getPropertyValue("color-scheme") === "" ? "" : colourOf(this, "--muted");
+    const muted = colourOf(this, "--muted");
     const axis: uPlot.Axis = {
       stroke: muted,
       font: "11px ui-monospace, monospace",
@@ -95,9 +98,12 @@ export class Chart extends LitElement {
         height: HEIGHT_PX,
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
-        scales: { x: { time: true }, y: { range: (_, min, max) => [Math.min(0, min), max <= 0 ? 1 : max * 1.1] } },
+        scales: {
+          x: { time: true, range: (_, min, max) => [Math.min(min, max - SPAN_S), max] },
+          y: { range: (_, min, max) => [Math.min(0, min), max <= 0 ? 1 : max * 1.1] },
+        },
         axes: [
-          { ...axis, size: 24 },
+          { ...axis, size: 24, space: 90, values: (_, ticks) => ticks.map((tick) => clock.format(tick * 1000)) },
           { ...axis, size: 48 },
         ],
         series: [

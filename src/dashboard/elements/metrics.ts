@@ -1,6 +1,6 @@
 /** How the authority does: requests, signature time, cache hits, subscribers, out of its own signed counters. */
 
-import { css, html, nothing } from "lit";
+import { css, html } from "lit";
 import type { TesError } from "../../client/index.ts";
 import { parseOpenMetrics, quantile, type Reading, rate, readingOf } from "../model/openmetrics.ts";
 import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
@@ -80,42 +80,36 @@ export class Metrics extends Panel {
     ];
     const perSecond = (field: (reading: Reading) => number) =>
       pairs((before, after) => rate(field(before), field(after), after.at - before.at));
-    const meanMs = pairs((before, after) => {
-      const n = after.timed - before.timed;
-      return n > 0 ? ((after.seconds - before.seconds) / n) * 1000 : null;
-    });
-    const answers = perSecond(({ answers: n }) => n);
-    const share = last.cacheHits / Math.max(1, last.cacheHits + last.cacheMisses);
+    /** Milliseconds each, between two readings. */
+    const mean = (sum: (reading: Reading) => number, number: (reading: Reading) => number) =>
+      pairs((before, after) => {
+        const n = number(after) - number(before);
+        return n > 0 ? ((sum(after) - sum(before)) / n) * 1000 : null;
+      });
+    const latest = (values: readonly (number | null)[], digits: number): string =>
+      values.findLast((value) => value !== null)?.toFixed(digits) ?? "–";
+    const answers = perSecond((one) => one.answers);
+    const answerMs = mean(
+      (one) => one.seconds,
+      (one) => one.timed,
+    );
+    const signingMs = mean(
+      (one) => one.signing,
+      (one) => one.signedAnswers,
+    );
+    const statements = perSecond((one) => one.statements);
     const hits = readings.map((one) => (100 * one.cacheHits) / Math.max(1, one.cacheHits + one.cacheMisses));
+    const subscribers = readings.map((one) => one.subscribers ?? null);
     const p99 = quantile(last.buckets, 0.99);
-    const chart = (label: string, value: string, colour: string, values: readonly (number | null)[]) =>
-      html`<tes-chart label=${label} value=${value} .times=${times} .series=${[{ name: label, colour, values }]} theme=${document.documentElement.dataset.theme ?? ""}></tes-chart>`;
+    const chart = (label: string, digits: number, colour: string, values: readonly (number | null)[]) =>
+      html`<tes-chart label=${label} value=${latest(values, digits)} .times=${times} .series=${[{ name: label, colour, values }]} theme=${document.documentElement.dataset.theme ?? ""}></tes-chart>`;
     return html`<div class="charts">
-        ${chart("Answers a second", (answers.at(-1) ?? 0).toFixed(1), "--channel-version", answers)}
-        ${chart("Mean time to a signed answer, ms", meanMs.at(-1) === null || meanMs.at(-1) === undefined ? "–" : meanMs.at(-1)!.toFixed(2), "--channel-core", meanMs)}
-        ${chart("Signing key found in memory, %", (100 * share).toFixed(1), "--channel-telemetry", hits)}
-        ${chart(
-          "Signatures a second",
-          (perSecond(({ signatures }) => signatures).at(-1) ?? 0).toFixed(1),
-          "--channel-external",
-          perSecond(({ signatures }) => signatures),
-        )}
-        ${
-          last.subscribers === undefined
-            ? nothing
-            : chart(
-                "Subscribers",
-                count(last.subscribers),
-                "--channel-warning",
-                readings.map(({ subscribers }) => subscribers ?? null),
-              )
-        }
-        ${chart(
-          "Statements a second",
-          (perSecond(({ statements }) => statements).at(-1) ?? 0).toFixed(1),
-          "--channel-alert",
-          perSecond(({ statements }) => statements),
-        )}
+        ${chart("Answers a second", 1, "--channel-version", answers)}
+        ${chart("Signing an answer, ms", 2, "--channel-core", signingMs)}
+        ${chart("From request to signed answer, ms", 2, "--channel-external", answerMs)}
+        ${chart("Signing key found in memory, %", 1, "--channel-telemetry", hits)}
+        ${chart("Subscribers", 0, "--channel-warning", subscribers)}
+        ${chart("Statements a second", 1, "--channel-alert", statements)}
       </div>
       <dl class="facts">
         <dt>Since the object started</dt>

@@ -33,6 +33,9 @@ export interface Reading {
   readonly cacheHits: number;
   readonly cacheMisses: number;
   readonly statements: number;
+  /** Seconds in all signatures of answers together, and how many answers that were. */
+  readonly signing: number;
+  readonly signedAnswers: number;
   /** Seconds in all answers together, and how many they were. */
   readonly seconds: number;
   readonly timed: number;
@@ -50,7 +53,7 @@ export function readingOf(samples: readonly Sample[], at: number): Reading {
     const bound = labels.le === "+Inf" ? Number.POSITIVE_INFINITY : Number(labels.le);
     buckets.set(bound, (buckets.get(bound) ?? 0) + value);
   }
-  const subscribers = samples.filter(({ name }) => name === "tes_sockets" || name === "tes_subscribers");
+  const subscribers = samples.filter(({ name }) => name === "tes_subscribers");
   return {
     at,
     answers: sum("tes_answers_total"),
@@ -59,6 +62,8 @@ export function readingOf(samples: readonly Sample[], at: number): Reading {
     cacheHits: sum("tes_key_cache_total", ({ result }) => result === "hit"),
     cacheMisses: sum("tes_key_cache_total", ({ result }) => result === "miss"),
     statements: sum("tes_statements_total"),
+    signing: sum("tes_signing_seconds_sum"),
+    signedAnswers: sum("tes_signing_seconds_count"),
     seconds: sum("tes_answer_duration_seconds_sum"),
     timed: sum("tes_answer_duration_seconds_count"),
     subscribers: subscribers.length === 0 ? undefined : subscribers[0]!.value,
