@@ -1,6 +1,6 @@
 /** The page: bar, tabs, columns, dialogs; and which registry it looks at. */
 
-import { html, LitElement, nothing } from "lit";
+import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { createClient, type TesError } from "../../client/index.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
@@ -274,6 +274,11 @@ export class App extends LitElement {
     if (entity === undefined || this.#closed || !beside || !WIDE.matches) return;
     if (this.subject?.kind === "statement" && this.subject.seq === entity.seq) return;
     this.subject = { kind: "statement", seq: entity.seq, entity: entity.entity, beside: true };
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    if (!changed.has("route")) return;
+    this.renderRoot.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   override render() {
