@@ -89,6 +89,8 @@ export class Bump extends Panel {
         }
         .plan li {
           grid-template-columns: 1fr;
+          gap: 0;
+          padding: var(--s4) 0;
         }
       }
     `,

@@ -37,6 +37,14 @@ export class Release extends Panel {
         letter-spacing: -0.02em;
         overflow-wrap: anywhere;
       }
+      header tes-badge {
+        margin-top: var(--s8);
+        white-space: normal;
+        line-height: 1.4;
+      }
+      header .note {
+        margin-top: var(--s12);
+      }
       section > h2 {
         margin-bottom: var(--s12);
       }

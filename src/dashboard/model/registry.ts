@@ -110,6 +110,13 @@ export class Registry extends EventTarget {
     this.#stop = undefined;
   }
 
+  /** The network is gone, before any connection has found out. */
+  lost(): void {
+    if (this.link === "live") this.link = "waiting";
+    this.retryAt = undefined;
+    this.tell();
+  }
+
   /** The whole state again. */
   async refresh(): Promise<void> {
     const state = await this.client.state();
