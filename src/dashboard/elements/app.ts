@@ -71,6 +71,7 @@ export class App extends LitElement {
   #used = Date.now();
   #returnTo: HTMLElement | undefined;
   #closed = false;
+  #who: string | undefined;
 
   constructor() {
     super();
@@ -144,13 +145,15 @@ export class App extends LitElement {
     const common = { url, registry: name, store: this.#store };
     this.#access = new Access({ ...common, trust, storage: localStorage, now: Date.now });
     const access = this.#access;
+    this.#who = access.signed?.jti;
     const client = createClient({
       ...common,
       ...trust,
       session: { csrf: access.csrf },
       onVerified: (response) => registry.answered(response),
     });
-    const registry: Registry = new Registry({ name, client, now: Date.now });
+    const anyone = createClient({ ...common, ...trust, onVerified: (response) => registry.answered(response) });
+    const registry: Registry = new Registry({ name, client, anyone, now: Date.now });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
     registry.addEventListener("stopped", (event) => this.#stopped(registry, (event as CustomEvent<TesError>).detail));
@@ -161,9 +164,15 @@ export class App extends LitElement {
 
   /** Who may see what has changed: read again as whoever that is now. */
   #signedChanged(registry: Registry): void {
+    const who = this.#access.signed?.jti;
+    const other = who !== this.#who;
+    this.#who = who;
     this.#moved();
-    if (registry === this.#registry && (registry.failure !== undefined || registry.link === "stopped"))
-      void registry.open();
+    if (registry !== this.#registry) return;
+    if (other && registry.trust?.visibility === "private") {
+      // Nothing stays on the page that whoever is here now may not see.
+      this.#open(registry.name, undefined);
+    } else if (registry.failure !== undefined || registry.link === "stopped") void registry.open();
     if (this.registries.length === 0) void this.#list();
   }
 
