@@ -140,3 +140,11 @@ export const MAX_ENVELOPE_SIGNATURES = 16;
 export const MAX_ARTIFACT_NAME_BYTES = 255;
 /** One file of a release: 10,000 parts of 16 MiB, which is what R2 takes in one upload of parts. */
 export const MAX_ARTIFACT_BYTES = 167_772_160_000;
+/** One part of an upload: below Cloudflare's 100 MB for a request, above R2's 5 MiB for a part. */
+export const ARTIFACT_PART_BYTES = 16_777_216;
+/** Uploads of one registry that are not published yet: bounds what a publisher may leave lying about. */
+export const MAX_OPEN_UPLOADS = 1_024;
+/** How long what nobody published is kept: a release that takes several people's signatures takes a day. */
+export const UPLOAD_GRACE_MS = 86_400_000;
+/** How long a part may be on its way (16 MiB at 250 kbit/s), or a whole file be read back and hashed. */
+export const ARTIFACT_TIMEOUT_MS = 600_000;
