@@ -146,3 +146,5 @@ export const MAX_MINISIGN_TRUSTED_COMMENT_BYTES = 8_000;
 /** What opening a secret key may cost: minisign's own default, 1 GiB and some seconds. A file that asks for more is refused. */
 export const MAX_KEY_MEMORY_BYTES = 1_073_741_824;
 export const MAX_KEY_OPERATIONS = 33_554_432;
+/** A Sigstore bundle: the largest payload and the longest statement as base64, the longest proof, and room. */
+export const MAX_BUNDLE_BYTES = 1_048_576;
