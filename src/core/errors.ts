@@ -363,6 +363,16 @@ export const ERRORS = {
     "The other end of the socket did not prove that it knows the token.",
     "Do not use it: something else than the authority answers there.",
   ),
+  bundle_invalid: row(
+    502,
+    "The bundle is no Sigstore bundle of one release, as an authority makes it.",
+    "Fetch it again, or verify it with the tool that made it.",
+  ),
+  bundle_unsupported: row(
+    502,
+    "The bundle is of a kind or version that this release does not read.",
+    "Verify it with the tool that made it, or with a newer release.",
+  ),
   checkpoint_inconsistent: row(
     502,
     "The log does not extend the one seen before: the authority forked or rewrote it.",
@@ -399,6 +409,11 @@ export const ERRORS = {
     502,
     "The provenance field is malformed or names another registry.",
     "Do not use the answer.",
+  ),
+  signature_file_invalid: row(
+    400,
+    "A file of signatures or checksums is not written as its format asks.",
+    "Fetch it again, whole and unchanged.",
   ),
   signature_invalid: row(
     502,
@@ -473,10 +488,20 @@ export const ERRORS = {
     1011,
   ),
   interrupted: row(409, "It was stopped by its user, and changed nothing more.", "Run it again when you are ready."),
+  key_file_invalid: row(
+    400,
+    "A key file is not in a form that is read here.",
+    "Public keys are read as minisign, signify, PEM or SSH write Ed25519, secret ones as minisign writes them.",
+  ),
   log_altered: row(
     409,
     "The execution log is not what was written, or claims what is not so.",
     "Restore it from git, or look at what changed; a new run writes a new one: tes lock --log FILE.",
+  ),
+  passphrase_wrong: row(
+    400,
+    "The passphrase does not open the key, or cannot be one.",
+    "Try again; a key whose passphrase is lost is replaced by its publishers (tes publisher propose).",
   ),
   port_in_use: row(
     409,
