@@ -18,6 +18,7 @@ import { type Artifacts, createArtifacts } from "./artifacts.ts";
 import { createImportTarget, exportLines, type ImportTarget } from "./carry.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { type ClientOptions, settle } from "./options.ts";
+import { createPageSessions, type PageSessions } from "./page-sessions.ts";
 import { createPublishing, type Publishing } from "./publishing.ts";
 import type { VerifiedReceipt } from "./receipt.ts";
 import { jsonOf, noteOf } from "./response.ts";
@@ -46,7 +47,7 @@ export interface DeclareResult {
 }
 
 /** Every method throws the authority's own error when it signed one, and a code of its own checks otherwise. */
-export interface TesClient extends Lifecycle, Publishing, Artifacts {
+export interface TesClient extends Lifecycle, Publishing, Artifacts, PageSessions {
   /** What is believed about the registry: its genesis, origin and keys. */
   trust(): Promise<Trust>;
   /** The registry with all its entities, now or when its log had `size` statements. */
@@ -104,6 +105,7 @@ export function createClient(options: ClientOptions): TesClient {
 
   return {
     ...createLifecycle(session, registry),
+    ...createPageSessions(session, registry),
     ...createPublishing(session, registry),
     ...createArtifacts(session, settings),
     exportLines: () => exportLines(session, registry),

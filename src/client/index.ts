@@ -16,6 +16,7 @@ export type {
   KeysAnswer,
   Receipt,
   RegistriesAnswer,
+  SessionAnswer,
   StateAnswer,
 } from "../protocol/answers.ts";
 export type { Provenance } from "../protocol/provenance.ts";
@@ -32,7 +33,8 @@ export {
   type WriteOptions,
 } from "./client.ts";
 export type { Lifecycle } from "./lifecycle.ts";
-export type { ClientOptions } from "./options.ts";
+export type { ClientOptions, PageSessionOption } from "./options.ts";
+export type { PageSessions } from "./page-sessions.ts";
 export { memoryPins, type Pin, type PinStore } from "./pins.ts";
 export type { Publishing, PublishResult } from "./publishing.ts";
 export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts";
