@@ -110,6 +110,7 @@ export function createSession(settings: Settings): Session {
 
   const verified = async (raw: RawAnswer, trust: Trust): Promise<VerifiedResponse> => {
     const response = await verifyResponse(raw, raw.request, trust, now());
+    settings.onVerified(response);
     // The authority itself failed: its error is thrown, and the request may be sent again under the same key.
     if (response.status >= 500) jsonOf(response);
     return response;

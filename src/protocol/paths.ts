@@ -28,6 +28,8 @@ export const MEDIA_TYPES = {
   lines: "application/jsonl",
   /** A file of a release, or a part of one. */
   bytes: "application/octet-stream",
+  /** Counters, openmetrics.io 1.0. */
+  metrics: "application/openmetrics-text",
 } as const;
 
 const base = (registry: string): string => `/v1/${registry}`;
@@ -102,7 +104,8 @@ export const pathOf = {
   exportBlobs: (registry: string, after: string, size: number): string =>
     `${base(registry)}/export/blobs?after=${after}&size=${size}`,
   keys: (registry: string): string => `${base(registry)}/keys`,
-  keyProof: (registry: string): string => `${base(registry)}/key-proof`,
+  keyProof: (registry: string, nonce?: string): string =>
+    `${base(registry)}/key-proof${nonce === undefined ? "" : `?nonce=${nonce}`}`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   /** A WebSocket (docs/protocol.md). */
   watch: (registry: string): string => `${base(registry)}/watch`,

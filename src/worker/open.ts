@@ -37,6 +37,7 @@ export interface OpenParts {
   readonly ended: Ended;
   readonly emit: Emit;
   readonly keyCache: Host["keyCache"];
+  readonly subscribers: Host["subscribers"];
   /** Resolves when what was written is durable. */
   readonly sync: () => Promise<void>;
   readonly isDelisted: () => boolean;
@@ -47,13 +48,14 @@ export interface OpenParts {
 
 /** Takes a log that has its genesis, and the keys that sign for it, into service. */
 export function serveRegistry(parts: OpenParts, ledger: Ledger, keys: SigningKeys): Open {
-  const { env, store, metrics, tickets, ended, emit, keyCache, sync, isDelisted, written } = parts;
+  const { env, store, metrics, tickets, ended, emit, keyCache, subscribers, sync, isDelisted, written } = parts;
   const { registry } = ledger;
   const host: Host = {
     metrics,
     tickets,
     keyCache,
     shelf: parts.shelf,
+    subscribers,
     announcements: () => announcementsOf(ledger, store, keys),
     delisted: (name) => registryObject(env, name).delisted(name),
     pause: () => scheduler.wait(0),

@@ -24,6 +24,8 @@ export interface Host {
   readonly metrics: Metrics;
   readonly tickets: Tickets;
   readonly keyCache: { readonly hits: number; readonly misses: number };
+  /** Open sockets. */
+  subscribers(): number;
   /** The receipts of the statements that changed who signs, each of the tree just after it. */
   announcements(): Promise<Receipt[]>;
   /** Tells another registry's object that it is not listed any more. */

@@ -76,6 +76,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
       registry: ledger.registry,
       size: ledger.size,
       entities: ledger.rows.entityCount(),
+      subscribers: host.subscribers(),
       keyCache: host.keyCache,
       rows: store.counts,
     });

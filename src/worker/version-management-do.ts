@@ -309,6 +309,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       emit: this.#emit,
       keyCache: this.#keyCache,
       shelf: this.#shelf,
+      subscribers: () => this.ctx.getWebSockets().length,
       sync: () => this.ctx.storage.sync(),
       isDelisted: () => this.#standing.delisted,
       written: this.#watching.written,
