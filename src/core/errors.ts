@@ -269,6 +269,11 @@ export const ERRORS = {
     "There is no such release.",
     "List them: tes release list, or GET /v1/{registry}/releases.",
   ),
+  sbom_unknown: row(
+    422,
+    "The file is neither a CycloneDX nor an SPDX document in JSON.",
+    "Have your tool write one of them as JSON: CycloneDX 1.x, SPDX 2.x or 3.x.",
+  ),
   signatures_insufficient: row(
     403,
     "Fewer publishers have signed than the entity asks for, or others than its own.",
@@ -387,6 +392,11 @@ export const ERRORS = {
     409,
     "Another authority is using this data directory.",
     "Stop it, or choose another --data directory.",
+  ),
+  file_changed: row(
+    409,
+    "A file changed while it was read.",
+    "Wait until nothing writes to it, then run the same command again.",
   ),
   file_exists: row(409, "The file exists and is not overwritten.", "Choose another name, or move the file away."),
   file_pattern: row(
