@@ -441,6 +441,11 @@ export const ERRORS = {
     "The execution log is not what was written, or claims what is not so.",
     "Restore it from git, or look at what changed; a new run writes a new one: tes lock --log FILE.",
   ),
+  passphrase_wrong: row(
+    400,
+    "The passphrase does not open the key, or cannot be one.",
+    "Try again; a key whose passphrase is lost is replaced by its publishers (tes publisher propose).",
+  ),
   port_in_use: row(
     409,
     "The port is taken by another program.",

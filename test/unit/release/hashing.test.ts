@@ -100,7 +100,7 @@ describe("a file that changes while it is read", () => {
       at("a.bin"),
       once(() => rmSync(at("a.bin"))),
     );
-    await expect(taken).rejects.toMatchObject({ code: "file_unreadable" });
+    await expect(taken).rejects.toMatchObject({ code: "file_changed" });
   });
 });
 
