@@ -2,7 +2,7 @@
 
 import { TesError } from "../../core/errors.ts";
 import { type JsonObject, type JsonValue, parseJson } from "../../core/json.ts";
-import { MAX_ATTESTATION_BYTES } from "../../core/limits.ts";
+import { MAX_ATTESTATION_BYTES, MAX_JSON_DEPTH } from "../../core/limits.ts";
 import { reasonOf } from "../local/data.ts";
 import { openFile } from "./hashing.ts";
 
@@ -12,8 +12,8 @@ const PREDICATES = {
   SPDX: "https://spdx.dev/Document",
 } as const;
 
-/** Components within components: deeper than any tool writes, and shallow enough for a parser's stack. */
-const MAX_SBOM_DEPTH = 64;
+/** The predicate stands one level deep in what is signed, which is read no deeper than any other JSON. */
+const MAX_SBOM_DEPTH = MAX_JSON_DEPTH - 1;
 
 export interface Sbom {
   readonly path: string;
