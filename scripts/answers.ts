@@ -178,6 +178,7 @@ const ACCESS: Readonly<Record<RouteSpec["access"], string>> = {
   "token:watch": "a token with `watch`",
   admin: "a token with `admin`",
   "bump:<glob>": "a token with `bump:<glob>`",
+  "release:<glob>": "a token with `release:<glob>`",
 };
 
 const list = (codes: readonly ErrorCode[]): string => codes.map((code) => `\`${code}\``).join(", ");

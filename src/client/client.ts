@@ -17,6 +17,7 @@ import type { EntityDeclared, Genesis, Statement, VersionBumped } from "../proto
 import { createImportTarget, exportLines, type ImportTarget } from "./carry.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { type ClientOptions, settle } from "./options.ts";
+import { createPublishing, type Publishing } from "./publishing.ts";
 import type { VerifiedReceipt } from "./receipt.ts";
 import { jsonOf, noteOf } from "./response.ts";
 import { createSession, type WriteBody } from "./session.ts";
@@ -44,7 +45,7 @@ export interface DeclareResult {
 }
 
 /** Every method throws the authority's own error when it signed one, and a code of its own checks otherwise. */
-export interface TesClient extends Lifecycle {
+export interface TesClient extends Lifecycle, Publishing {
   /** What is believed about the registry: its genesis, origin and keys. */
   trust(): Promise<Trust>;
   /** The registry with all its entities, now or when its log had `size` statements. */
@@ -102,6 +103,7 @@ export function createClient(options: ClientOptions): TesClient {
 
   return {
     ...createLifecycle(session, registry),
+    ...createPublishing(session, registry),
     exportLines: () => exportLines(session, registry),
     trust: session.trust,
     async state(size) {

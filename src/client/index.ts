@@ -30,10 +30,19 @@ export {
   type TesClient,
   type WriteOptions,
 } from "./client.ts";
-export type { Lifecycle, WrittenResult } from "./lifecycle.ts";
+export type { Lifecycle } from "./lifecycle.ts";
 export type { ClientOptions } from "./options.ts";
 export { memoryPins, type Pin, type PinStore } from "./pins.ts";
+export type { Publishing, PublishResult } from "./publishing.ts";
 export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts";
+export {
+  findSubject,
+  type ProvenRelease,
+  parseReleaseDocument,
+  RELEASE_DOCUMENT_TYPE,
+  type ReleaseDocument,
+  verifyRelease,
+} from "./release.ts";
 export { type VerifiedResponse, verifyResponse } from "./response.ts";
 export type { Fetch } from "./transport.ts";
 export {
@@ -46,3 +55,4 @@ export {
 } from "./trust.ts";
 export type { Connection, Watched, WatchOptions } from "./watch.ts";
 export type { SocketLike, SocketMaker } from "./watch-socket.ts";
+export type { WrittenResult } from "./write.ts";

@@ -19,23 +19,11 @@ import type {
   RegistryDelisted,
   RegistryMoved,
   RegistryRestored,
-  Statement,
   TokenRevoked,
 } from "../protocol/statements.ts";
-import type { VerifiedReceipt } from "./receipt.ts";
 import { jsonOf } from "./response.ts";
-import type { Session, WriteBody } from "./session.ts";
-
-/** What one write did. */
-export interface WrittenResult<S extends Statement> {
-  /** Proves it; null when it already was so and nothing was written. */
-  readonly receipt: VerifiedReceipt<S> | null;
-  readonly idempotencyKey: string;
-}
-
-export interface LifecycleWrite {
-  readonly idempotencyKey?: string | undefined;
-}
+import type { Session } from "./session.ts";
+import { type LifecycleWrite, statementWriter, type WrittenResult } from "./write.ts";
 
 export interface Lifecycle {
   /** What touched an entity, newest first; `next` of one page is `cursor` for the next. */
@@ -62,28 +50,7 @@ export interface Lifecycle {
 export function createLifecycle(session: Session, registry: string): Lifecycle {
   const read = async (path: string) => jsonOf((await session.ask(path)).response);
 
-  /** Sends a write whose statement `fits`; the receipt has to be of this very request. */
-  const write = async <T extends Statement["type"]>(
-    path: string,
-    body: object,
-    type: T,
-    { idempotencyKey }: LifecycleWrite,
-    fits: (statement: Extract<Statement, { type: T }>) => boolean,
-  ): Promise<WrittenResult<Extract<Statement, { type: T }>>> => {
-    const sent: WriteBody = session.write(body, idempotencyKey);
-    const { response, atLeast } = await session.ask(path, sent);
-    const answer = parseAnswer("written", jsonOf(response), "answer_malformed");
-    if (answer.receipt === null) return { receipt: null, idempotencyKey: sent.idempotencyKey };
-    const receipt = await session.receipt(answer.receipt, atLeast);
-    const statement = receipt.statement as Extract<Statement, { type: T }>;
-    if (statement.type !== type || statement.idempotency?.request !== sha256Hex(sent.bytes) || !fits(statement)) {
-      throw new TesError("proof_invalid", { detail: "What is proved is not what was asked for." });
-    }
-    return {
-      receipt: receipt as VerifiedReceipt<Extract<Statement, { type: T }>>,
-      idempotencyKey: sent.idempotencyKey,
-    };
-  };
+  const write = statementWriter(session);
 
   const needDefault = (): void => {
     if (registry !== DEFAULT_REGISTRY) {

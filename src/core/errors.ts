@@ -199,10 +199,25 @@ export const ERRORS = {
 
   // The registry.
   already_exists: row(409, "That already exists, and differs.", "Change it, or choose another name."),
+  artifact_limit: row(
+    422,
+    "A release names more files, or larger ones, than this service takes.",
+    "Put them into fewer files, or into several releases.",
+  ),
   artifact_missing: row(
     409,
     "A file of the release is neither stored here nor at an address that the release names.",
     "Upload it first, or give its address (--url).",
+  ),
+  artifact_name: row(
+    422,
+    "A file has a name that is not safe on every system.",
+    "Rename it: one path segment, without control characters, reserved names and separators.",
+  ),
+  artifact_name_collision: row(
+    422,
+    "Two files of a release have names that some systems take for the same.",
+    "Rename one: names differ by more than case, width and composition.",
   ),
   attestation_too_large: row(
     413,
@@ -225,6 +240,11 @@ export const ERRORS = {
   ),
   entity_retired: row(409, "The entity is retired and takes no new version.", "Declare another entity."),
   entity_unknown: row(404, "There is no such entity.", "List them: tes entity list, or GET /v1/{registry}/entities."),
+  envelope_invalid: row(
+    422,
+    "The envelope is no DSSE envelope of an in-toto statement as this service takes them.",
+    "The detail says what does not fit: sign it again with tes release.",
+  ),
   epoch_invalid: row(
     422,
     "The restore does not fit this log, or the recovery key did not sign it.",
@@ -291,12 +311,12 @@ export const ERRORS = {
     "The current version is not the expected one.",
     "Read the state, decide again, retry with a new key.",
   ),
+  version_overflow: row(422, "A part of the version would pass 2^53 − 1.", "Choose a larger scope."),
   version_unknown: row(
     409,
     "The authority never handed out this version of the entity.",
     "Bump first, and release what the bump gave.",
   ),
-  version_overflow: row(422, "A part of the version would pass 2^53 − 1.", "Choose a larger scope."),
 
   // What a client finds when it checks an answer.
   answer_content_type: row(
@@ -316,6 +336,11 @@ export const ERRORS = {
     "Treat it as an outage and look at what stands in between.",
   ),
   answer_unsigned: row(502, "The answer is not signed by the authority.", "Treat it as an outage, never as an answer."),
+  artifact_unknown: row(
+    404,
+    "The file is no part of the release.",
+    "Check that it is the right file, and the right release.",
+  ),
   authority_unproven: row(
     502,
     "The other end of the socket did not prove that it knows the token.",

@@ -134,3 +134,9 @@ export const MAX_ATTESTATION_BYTES = 500_000;
 export const MAX_ATTESTATIONS = 4;
 /** The request that publishes: five payloads as base64, and their signatures. */
 export const MAX_RELEASE_BODY_BYTES = 4_194_304;
+/** Signatures of one envelope: as many as an entity has publishers. */
+export const MAX_ENVELOPE_SIGNATURES = 16;
+/** A file's name in a release, in UTF-8: what file systems take for one segment. */
+export const MAX_ARTIFACT_NAME_BYTES = 255;
+/** One file of a release: 10,000 parts of 16 MiB, which is what R2 takes in one upload of parts. */
+export const MAX_ARTIFACT_BYTES = 167_772_160_000;

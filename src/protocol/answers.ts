@@ -16,6 +16,8 @@ import {
   HexHash,
   Labels,
   Origin,
+  Proof,
+  Receipt,
   Registry,
   Strategy,
   Time,
@@ -23,24 +25,13 @@ import {
   Visibility,
 } from "./fields.ts";
 import { isJsonObject, parseWith } from "./parse.ts";
+import { RELEASE_ANSWER_SCHEMAS, type ReleaseAnswers } from "./release-answers.ts";
 import { GenesisKeys } from "./statements.ts";
 
 /** JSON as it came, an object: its bytes are hashed, so nothing is dropped from it. */
 const Json = v.custom<JsonObject>(isJsonObject, "a JSON object");
 
-/** An RFC 6962 proof: a tree of 2^53 leaves has at most 53 levels, and a consistency proof one hash more. */
-const Proof = v.pipe(v.array(Base64Hash), v.maxLength(54, "at most 54 hashes"));
-
-const Receipt = v.object({
-  statement: Json,
-  inclusion: v.object({ index: Count, size: Count, proof: Proof }),
-  checkpoint: v.string(),
-});
-/**
- * Proves itself: the statement (as JSON, whatever its type), where its leaf stands, the audit path from the leaf up
- * (base64), and the signed checkpoint of size `inclusion.size`.
- */
-export type Receipt = v.InferOutput<typeof Receipt>;
+export type { Receipt } from "./fields.ts";
 
 /** A file as an authority shows it; rules are not applied again to what an older rule accepted. */
 const FileView = v.object({ path: v.string(), pattern: v.exactOptional(v.string()) });
@@ -245,10 +236,11 @@ export const ANSWER_SCHEMAS = {
   blob: BlobAnswer,
   import: ImportAnswer,
   rebuild: RebuildAnswer,
+  ...RELEASE_ANSWER_SCHEMAS,
 } as const;
 
 /** Answers by kind. */
-export interface Answers {
+export interface Answers extends ReleaseAnswers {
   state: StateAnswer;
   entities: EntitiesAnswer;
   entity: EntityAnswer;

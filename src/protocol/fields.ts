@@ -1,7 +1,8 @@
 /** Schemas of single values that several messages share. Every message is ours: none echoes input. */
 import * as v from "valibot";
-import { fromBase64, fromBase64Url } from "../core/bytes.ts";
-import { MAX_LABEL_VALUE_CHARS, MAX_LABELS } from "../core/limits.ts";
+import { fromBase64, fromBase64Url, utf8 } from "../core/bytes.ts";
+import type { JsonObject } from "../core/json.ts";
+import { MAX_LABEL_VALUE_CHARS, MAX_LABELS, MAX_REASON_BYTES } from "../core/limits.ts";
 import { parseSemver } from "../core/semver.ts";
 import { EVERY_ENTITY, isEntityId, isOrigin, isRegistryName } from "./ids.ts";
 import { isJsonObject } from "./parse.ts";
@@ -135,3 +136,26 @@ export const AuthorityUrl = v.pipe(
     return /^https?:$/.test(url.protocol) && url.origin === text;
   }, "http:// or https:// with a host, and nothing behind it"),
 );
+
+/** Free text that is kept beside the log, so that it can be erased. */
+export const Reason = v.pipe(
+  v.string(),
+  v.check(
+    (text) => text.length > 0 && text.isWellFormed() && utf8(text).length <= MAX_REASON_BYTES,
+    `1 to ${MAX_REASON_BYTES} bytes of text`,
+  ),
+);
+
+/** An RFC 6962 proof: a tree of 2^53 leaves has at most 53 levels, and a consistency proof one hash more. */
+export const Proof = v.pipe(v.array(Base64Hash), v.maxLength(54, "at most 54 hashes"));
+
+export const Receipt = v.object({
+  statement: v.custom<JsonObject>(isJsonObject, "a JSON object"),
+  inclusion: v.object({ index: Count, size: Count, proof: Proof }),
+  checkpoint: v.string(),
+});
+/**
+ * Proves itself: the statement (as JSON, whatever its type), where its leaf stands, the audit path from the leaf up
+ * (base64), and the signed checkpoint of size `inclusion.size`.
+ */
+export type Receipt = v.InferOutput<typeof Receipt>;

@@ -58,6 +58,24 @@ export const pathOf = {
   retire: (registry: string, id: string): string => `${base(registry)}/entities/${id}/retire`,
   diff: (registry: string, from: number, to?: number): string =>
     `${base(registry)}/diff?from=${from}${to === undefined ? "" : `&to=${to}`}`,
+  publishers: (registry: string, id: string): string => `${base(registry)}/publishers/${id}`,
+  /** POST publishes; GET lists, newest first, of one entity or of all. */
+  releases: (
+    registry: string,
+    page: { entity?: string | undefined; limit?: number | undefined; cursor?: string | undefined } = {},
+  ): string => {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(page)) if (value !== undefined) query.set(name, String(value));
+    // A colon stands in a query as it is, and so an entity has one spelling there.
+    return `${base(registry)}/releases${query.size === 0 ? "" : `?${query.toString().replaceAll("%3A", ":")}`}`;
+  },
+  release: (registry: string, id: string, version: string): string => `${base(registry)}/releases/${id}/${version}`,
+  bundles: (registry: string, id: string, version: string): string =>
+    `${base(registry)}/releases/${id}/${version}/bundle`,
+  yank: (registry: string, id: string, version: string): string => `${base(registry)}/releases/${id}/${version}/yank`,
+  unyank: (registry: string, id: string, version: string): string =>
+    `${base(registry)}/releases/${id}/${version}/unyank`,
+  trustedRoot: (registry: string): string => `${base(registry)}/trusted-root`,
   revoke: (registry: string, token: string): string => `${base(registry)}/tokens/${token}/revoke`,
   blob: (registry: string, digest: string): string => `${base(registry)}/blobs/${digest}`,
   eraseBlob: (registry: string, digest: string): string => `${base(registry)}/blobs/${digest}/erase`,

@@ -83,7 +83,10 @@ export const releasePublished = {
 /** One publisher's signature under a further attestation about a release. */
 export const releaseAttested = {
   ...signed,
-  predicateType: v.pipe(v.string(), v.regex(/^[!-~]{1,256}$/, "a URI of at most 256 characters")),
+  predicateType: v.pipe(
+    v.string(),
+    v.regex(/^[a-z][a-z0-9+.-]{0,30}:[!-~]{1,225}$/, "a URI of at most 256 characters"),
+  ),
 } as const;
 
 export const releaseYanked = { entity: Entity, version: Version, reason: v.exactOptional(BlobReference) } as const;

@@ -1,9 +1,8 @@
 /** What clients ask for. Unknown members are refused: a misspelt `expceted` must not become an unguarded write. */
 import * as v from "valibot";
-import { utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
-import { MAX_REASON_BYTES, MAX_TOKEN_LIFETIME_S, MAX_TOKEN_SCOPES } from "../core/limits.ts";
+import { MAX_TOKEN_LIFETIME_S, MAX_TOKEN_SCOPES } from "../core/limits.ts";
 import { SCOPES } from "../core/semver.ts";
 import {
   Base64Url32,
@@ -12,6 +11,7 @@ import {
   Labels,
   Origin,
   PreId,
+  Reason,
   Seconds,
   Strategy,
   Version,
@@ -20,6 +20,7 @@ import {
 import { DeclaredFiles } from "./files.ts";
 import { EVERY_ENTITY } from "./ids.ts";
 import { parseWith } from "./parse.ts";
+import { PublishersRequest, ReleaseRequest, YankRequest } from "./release-requests.ts";
 import { STATEMENT_SCHEMAS } from "./statements.ts";
 import { isScope } from "./tokens.ts";
 
@@ -57,15 +58,6 @@ const DeclareRequest = v.strictObject({
 });
 /** Declares 1 to 100 entities, in any order: parents may stand after their children. */
 export type DeclareRequest = v.InferOutput<typeof DeclareRequest>;
-
-/** Free text that is kept beside the log, so that it can be erased. */
-const Reason = v.pipe(
-  v.string(),
-  v.check(
-    (text) => text.length > 0 && text.isWellFormed() && utf8(text).length <= MAX_REASON_BYTES,
-    `1 to ${MAX_REASON_BYTES} bytes of text`,
-  ),
-);
 
 const BumpRequest = v.strictObject({
   entity: EntityOrEvery,
@@ -144,6 +136,9 @@ export const REQUEST_SCHEMAS = {
   empty: EmptyRequest,
   move: MoveRequest,
   restore: RestoreRequest,
+  publishers: PublishersRequest,
+  release: ReleaseRequest,
+  yank: YankRequest,
 } as const;
 
 /** @throws invalid_field */

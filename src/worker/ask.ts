@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import { MAX_BODY_BYTES, MAX_HEADER_BYTES } from "../core/limits.ts";
+import { MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_RELEASE_BODY_BYTES } from "../core/limits.ts";
 
 /** The request headers that TES reads. A header not listed here cannot influence an answer. */
 export const READ_HEADERS = [
@@ -43,18 +43,21 @@ export interface Answer {
   readonly shared?: { readonly size: number };
 }
 
-/** Reads at most `MAX_BODY_BYTES`; null when there is more. Never buffers beyond the limit. */
-async function readBody(request: Request): Promise<Bytes | null> {
+/** What a route takes: a release comes with the documents that it attests. */
+const maxBodyOf = (path: string): number => (/\/releases$/.test(path) ? MAX_RELEASE_BODY_BYTES : MAX_BODY_BYTES);
+
+/** Reads at most `limit` bytes; null when there is more. Never buffers beyond the limit. */
+async function readBody(request: Request, limit: number): Promise<Bytes | null> {
   if (request.body === null) return new Uint8Array(0);
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
-  if (declared > MAX_BODY_BYTES) {
+  if (declared > limit) {
     await request.body.cancel();
     return null;
   }
-  if (declared <= MAX_BODY_BYTES) {
+  if (declared <= limit) {
     // HTTP holds the sender to that length, and one read spares the steps of a stream.
     const body = new Uint8Array(await request.arrayBuffer());
-    return body.length > MAX_BODY_BYTES ? null : body;
+    return body.length > limit ? null : body;
   }
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -63,7 +66,7 @@ async function readBody(request: Request): Promise<Bytes | null> {
     const { done, value } = await reader.read();
     if (done) break;
     length += value.length;
-    if (length > MAX_BODY_BYTES) {
+    if (length > limit) {
       await reader.cancel();
       return null;
     }
@@ -99,11 +102,12 @@ export async function askOf(request: Request, url: URL, authority: string): Prom
   if (request.method !== "GET" && request.method !== "HEAD") {
     // What the sender broke off, or framed wrongly, is the sender's fault: nothing of it is acted on.
     const cut = { code: "bad_request", detail: "The body did not come whole." } as const;
-    body = await readBody(request).catch(() => {
+    const limit = maxBodyOf(url.pathname);
+    body = await readBody(request, limit).catch(() => {
       fault ??= cut;
       return new Uint8Array(0);
     });
-    if (body === null) fault ??= { code: "body_too_large", detail: `At most ${MAX_BODY_BYTES} bytes.` };
+    if (body === null) fault ??= { code: "body_too_large", detail: `At most ${limit} bytes.` };
   }
   return {
     method: request.method,

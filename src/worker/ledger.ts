@@ -41,6 +41,8 @@ export interface Write {
   readonly size?: number;
   /** Texts that the statements refer to. */
   readonly blobs?: readonly StoredBlob[];
+  /** Digests of files that have to be stored here, and are kept from then on for the first statement. */
+  readonly artifacts?: readonly string[];
 }
 
 /** What a rebuild found. */
@@ -65,6 +67,8 @@ export interface Ledger {
   bodies(from: number, count: number): string[];
   /** Decides, folds and stores, all or nothing. A command that changes nothing gives no statement. */
   append(write: Write): Statement[];
+  /** Whether all of these files are stored here. @throws TesError `artifact_missing` */
+  checkArtifacts(digests: readonly string[]): void;
   /** What an earlier request with this key wrote. @throws TesError `idempotency_key_reused` */
   earlier(idempotency: { readonly key: string; readonly request: string }): Statement[] | undefined;
   statement(seq: number): Statement;
@@ -200,6 +204,11 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
     return statement;
   };
 
+  const checkArtifacts = (digests: readonly string[]): void => {
+    const [missing] = digests;
+    if (missing !== undefined) throw new TesError("artifact_missing", { detail: missing });
+  };
+
   const entityAt = (id: string, of: number): EntityRow | undefined => {
     const row = rows.entity(id);
     // Most questions are about entities that nobody touched since.
@@ -236,6 +245,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
           if (before.size === 0) store.migrate(write.now);
           const statements = write.commands.flatMap((command) => appendOne(command, write, undo) ?? []);
           for (const blob of write.blobs ?? []) store.putBlob(blob);
+          if (statements.length > 0) checkArtifacts(write.artifacts ?? []);
           return statements;
         });
       } catch (thrown) {
@@ -246,6 +256,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
         throw thrown;
       }
     },
+    checkArtifacts,
     earlier({ key, request }) {
       const found = store.byIdempotency(key);
       if (found.length === 0) return undefined;

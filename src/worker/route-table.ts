@@ -15,7 +15,7 @@ export interface RouteSpec {
   /** Below /v1/{registry}. */
   readonly path: string;
   /** `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
-  readonly access: "open" | "read" | "token:read" | "token:watch" | "admin" | "bump:<glob>";
+  readonly access: "open" | "read" | "token:read" | "token:watch" | "admin" | "bump:<glob>" | "release:<glob>";
   readonly query: readonly string[];
   /** The body of a write, `lines` for a part of an export. */
   readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";
@@ -151,6 +151,108 @@ export const ROUTE_TABLE = {
     answer: "written",
     codes: ["invalid_field", "blob_unknown"],
     summary: "Erases such a text with its salt; the log stays whole.",
+  },
+  publishers: {
+    ...read,
+    path: "/publishers/:entity",
+    query: [],
+    answer: "publishers",
+    codes: ["invalid_field", "entity_unknown"],
+    summary: "Whose signatures publish an entity, how many of them it takes, and the receipts of how that came.",
+  },
+  setPublishers: {
+    ...adminWrite,
+    path: "/publishers/:entity",
+    access: "release:<glob>",
+    query: [],
+    request: "publishers",
+    answer: "written",
+    codes: [
+      "invalid_field",
+      "entity_unknown",
+      "publishers_conflict",
+      "signatures_insufficient",
+      "signature_invalid",
+      "key_unknown",
+    ],
+    summary:
+      "The next set of publishers: the first takes scope admin and a signature of each key, a later one the signatures that the present set asks for.",
+  },
+  releases: {
+    ...read,
+    path: "/releases",
+    query: ["entity", "limit", "cursor"],
+    answer: "releases",
+    codes: ["invalid_field"],
+    summary: "Releases, newest first, of one entity or of all, `limit` at a time (1 to 100, 50 unless given).",
+  },
+  publish: {
+    ...adminWrite,
+    path: "/releases",
+    access: "release:<glob>",
+    query: [],
+    request: "release",
+    answer: "publish",
+    codes: [
+      "invalid_field",
+      "entity_unknown",
+      "version_unknown",
+      "publishers_missing",
+      "signatures_insufficient",
+      "signature_invalid",
+      "release_exists",
+      "artifact_missing",
+      "artifact_name",
+      "artifact_name_collision",
+      "artifact_limit",
+      "attestation_too_large",
+      "envelope_invalid",
+    ],
+    summary: "Publishes a version, once: all signatures and attestations are written, or none.",
+  },
+  release: {
+    ...read,
+    path: "/releases/:entity/:version",
+    query: [],
+    answer: "release",
+    codes: ["invalid_field", "release_unknown"],
+    summary: "A release with its receipts, payloads and publishers: together with the keys it proves itself.",
+  },
+  bundles: {
+    ...read,
+    path: "/releases/:entity/:version/bundle",
+    query: [],
+    answer: "bundles",
+    codes: ["invalid_field", "release_unknown", "blob_erased"],
+    summary: "A Sigstore bundle v0.3 for each signature of a release and its attestations.",
+  },
+  yank: {
+    ...adminWrite,
+    path: "/releases/:entity/:version/yank",
+    access: "release:<glob>",
+    query: [],
+    request: "yank",
+    answer: "written",
+    codes: ["invalid_field", "release_unknown"],
+    summary: "Withdraws a release: it stays provable, and whoever asks is told.",
+  },
+  unyank: {
+    ...adminWrite,
+    path: "/releases/:entity/:version/unyank",
+    access: "release:<glob>",
+    query: [],
+    request: "yank",
+    answer: "written",
+    codes: ["invalid_field", "release_unknown"],
+    summary: "Takes a withdrawal back.",
+  },
+  trustedRoot: {
+    ...read,
+    path: "/trusted-root",
+    query: [],
+    answer: "trustedRoot",
+    codes: [],
+    summary: "The trusted_root.json of this log, for Sigstore's verifiers.",
   },
   tokens: {
     ...adminWrite,

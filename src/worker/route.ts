@@ -66,9 +66,14 @@ export function keyed(context: RouteContext): NonNullable<Write["idempotency"]> 
   return context.idempotency;
 }
 
-/** Writes the statement of one admin command, and says its receipt; null when it already was so. */
-export async function writeOne(context: RouteContext, command: Command, blob?: StoredBlob): Promise<Saying> {
-  const by = authorise(context.claims, "admin");
+/** Writes the statement of one command, an admin's unless said otherwise, and says its receipt; null when it already was so. */
+export async function writeOne(
+  context: RouteContext,
+  command: Command,
+  blob?: StoredBlob,
+  needed: Parameters<typeof allows>[1] = "admin",
+): Promise<Saying> {
+  const by = authorise(context.claims, needed);
   const [receipt] = await context.writer.submit({
     commands: [command],
     by,

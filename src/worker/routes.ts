@@ -2,7 +2,9 @@
 
 import { TrieRouter } from "hono/router/trie-router";
 import { TesError } from "../core/errors.ts";
+import * as publishing from "./publishing.ts";
 import * as reads from "./reads.ts";
+import * as releases from "./releases.ts";
 import { authorise, type Handler } from "./route.ts";
 import { ROUTE_TABLE, type RouteName, type RouteSpec } from "./route-table.ts";
 import { sayProblem } from "./sign-response.ts";
@@ -37,6 +39,15 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   diff: reads.diff,
   blob: reads.blob,
   eraseBlob: writes.eraseBlob,
+  publishers: releases.publishers,
+  setPublishers: publishing.setPublishers,
+  releases: releases.releases,
+  publish: publishing.publish,
+  release: releases.release,
+  bundles: releases.bundles,
+  yank: publishing.yank,
+  unyank: publishing.unyank,
+  trustedRoot: releases.trustedRoot,
   tokens: writes.tokens,
   tickets: writes.tickets,
   // RFC 9110 section 15.5.22: the answer names the protocol.

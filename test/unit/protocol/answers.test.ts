@@ -23,6 +23,17 @@ const entity: JsonValue = {
 const common = { registry: "default", size: 3 };
 const genesis = sha256Hex(utf8("genesis"));
 
+const release: JsonObject = {
+  entity: DECLARED.entity,
+  version: "0.2.0",
+  content: genesis,
+  seq: 3,
+  at: DECLARED.at,
+  files: 1,
+  signers: [bytes32("kid")],
+  yanked: { seq: 4, at: DECLARED.at, reason: { digest: genesis } },
+};
+
 const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
   state: { ...common, origin: "tes.local/default", visibility: "public", genesis, entities: [entity] },
   entities: { ...common, entities: [entity] },
@@ -56,6 +67,37 @@ const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
     ],
     checkpoint: "tes.local/default\n3\n",
   },
+  releases: { ...common, releases: [release, { ...release, yanked: null }], next: "3" },
+  release: {
+    ...common,
+    release,
+    payload: "{}",
+    receipts: [receipt],
+    attestations: [{ predicateType: "https://cyclonedx.org/bom", payload: null, receipts: [receipt] }],
+    publishers: [receipt],
+  },
+  bundles: {
+    entity: DECLARED.entity,
+    version: "0.2.0",
+    bundles: [{ signer: bytes32("kid"), predicateType: "https://slsa.dev/provenance/v1", bundle: {} }],
+  },
+  publish: {
+    dryRun: false,
+    entity: DECLARED.entity,
+    version: "0.2.0",
+    content: genesis,
+    already: false,
+    receipts: [receipt],
+  },
+  publishers: {
+    ...common,
+    entity: DECLARED.entity,
+    revision: 1,
+    threshold: 1,
+    keys: [{ kid: bytes32("kid"), x: bytes32("x") }],
+    receipts: [receipt],
+  },
+  trustedRoot: { mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1", tlogs: [{}] },
   consistency: { from: 1, size: 3, proof: [hash], checkpoint: "tes.local/default\n3\n" },
   token: { token: "a.b.c", jti: "x", exp: 1_700_000_000 },
   ticket: { ticket: "t", exp: 1_700_000_000_000 },

@@ -1,5 +1,5 @@
 /** Statements of each type that fit, and what refuses: shared by the suites of protocol and registry. */
-import { toBase64, toBase64Url, utf8 } from "../../../src/core/bytes.ts";
+import { compareCodeUnits, concat, toBase64, toBase64Url, utf8 } from "../../../src/core/bytes.ts";
 import { type ErrorCode, TesError } from "../../../src/core/errors.ts";
 import { sha256, sha256Hex } from "../../../src/core/hash.ts";
 import type {
@@ -8,10 +8,15 @@ import type {
   EntityRetired,
   Genesis,
   PublicKey,
+  PublishersSetStatement,
   RegistryDelisted,
   RegistryListed,
   RegistryMoved,
   RegistryRestored,
+  ReleaseAttested,
+  ReleasePublished,
+  ReleaseUnyanked,
+  ReleaseYanked,
   Statement,
   TokenRevoked,
   VersionBumped,
@@ -127,6 +132,84 @@ export const RESTORED: RegistryRestored = {
   recovery: { kid: GENESIS.recovery.kid, signature: "A".repeat(86) },
 };
 /** One of each type. */
+const PUBLISHER = publicKey("publisher");
+const reasonDigest = sha256Hex(utf8("a reason"));
+
+export const PUBLISHERS: PublishersSetStatement = {
+  v: 1,
+  type: "publishers.set",
+  registry: "default",
+  seq: 10,
+  at: GENESIS.at + 10,
+  by: TOKEN_ID,
+  entity: "global:main",
+  revision: 1,
+  keys: [PUBLISHER, publicKey("second publisher")].sort((a, b) => compareCodeUnits(a.kid, b.kid)),
+  threshold: 1,
+  signatures: [{ kid: PUBLISHER.kid, signature: toBase64Url(new Uint8Array(64).fill(7)) }],
+};
+
+const signedPart = {
+  apiVersion: "0.0.2",
+  kind: "hashedrekord",
+  spec: {
+    hashedRekordV002: {
+      data: { algorithm: "SHA2_256", digest: toBase64(sha256(utf8("payload"))) },
+      signature: {
+        content: toBase64(new Uint8Array(64).fill(9)),
+        verifier: {
+          keyDetails: "PKIX_ED25519",
+          publicKey: { rawBytes: toBase64(concat(new Uint8Array(12).fill(1), sha256(utf8("publisher")))) },
+        },
+      },
+    },
+  },
+  entity: "global:main",
+  version: "0.2.0",
+  signer: PUBLISHER.kid,
+  part: { index: 0, of: 1 },
+  payload: { digest: sha256Hex(utf8("salted payload")) },
+} as const;
+
+export const PUBLISHED: ReleasePublished = {
+  v: 1,
+  type: "release.published",
+  registry: "default",
+  seq: 11,
+  at: GENESIS.at + 11,
+  by: TOKEN_ID,
+  ...signedPart,
+  content: sha256Hex(utf8("content")),
+  publishers: { revision: 1, seq: 10 },
+  files: 2,
+};
+
+export const ATTESTED: ReleaseAttested = {
+  v: 1,
+  type: "release.attested",
+  registry: "default",
+  seq: 12,
+  at: GENESIS.at + 12,
+  by: TOKEN_ID,
+  ...signedPart,
+  payload: { digest: sha256Hex(utf8("salted sbom")) },
+  predicateType: "https://cyclonedx.org/bom",
+};
+
+export const YANKED: ReleaseYanked = {
+  v: 1,
+  type: "release.yanked",
+  registry: "default",
+  seq: 13,
+  at: GENESIS.at + 13,
+  by: TOKEN_ID,
+  entity: "global:main",
+  version: "0.2.0",
+  reason: { digest: reasonDigest },
+};
+
+export const UNYANKED: ReleaseUnyanked = { ...YANKED, type: "release.unyanked", seq: 14, at: GENESIS.at + 14 };
+
 export const SAMPLES: readonly Statement[] = [
   GENESIS,
   DECLARED,
@@ -138,4 +221,9 @@ export const SAMPLES: readonly Statement[] = [
   ERASED,
   MOVED,
   RESTORED,
+  PUBLISHERS,
+  PUBLISHED,
+  ATTESTED,
+  YANKED,
+  UNYANKED,
 ];

@@ -1,0 +1,138 @@
+/**
+ * What publishers sign: in-toto statements v1 (github.com/in-toto/attestation) about the files of a release. Read
+ * strictly: what somebody signed must mean one thing.
+ */
+import * as v from "valibot";
+import { compareCodeUnits } from "../core/bytes.ts";
+import { canonicalBytes } from "../core/canonical-json.ts";
+import { TesError } from "../core/errors.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { type JsonValue, parseJson } from "../core/json.ts";
+import { MAX_ARTIFACT_BYTES, MAX_RELEASE_FILES } from "../core/limits.ts";
+import { checkArtifactNames } from "./artifact-names.ts";
+import { Count, Entity, HexHash, Registry, Version } from "./fields.ts";
+import { isJsonObject, parseWith } from "./parse.ts";
+
+/** DSSE payload type of in-toto statements. */
+export const IN_TOTO_TYPE = "application/vnd.in-toto+json";
+export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
+/** SLSA v1.0 provenance: the predicate of every release. */
+export const PROVENANCE_TYPE = "https://slsa.dev/provenance/v1";
+/** How TES releases are built: what their external parameters mean (docs/formats.md, Release). */
+export const BUILD_TYPE = "urn:tes:release:v1";
+
+/** One file of a release. */
+export interface Subject {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+  readonly sha512: string;
+  readonly mediaType?: string;
+  /** An https address; absent: the authority stores it. */
+  readonly downloadLocation?: string;
+}
+
+/** Which release a provenance speaks of. */
+export interface ReleaseScope {
+  readonly registry: string;
+  /** The genesis hash of the registry, so that it is of no other one with that name. */
+  readonly genesis: string;
+  readonly entity: string;
+  readonly version: string;
+}
+
+const Uri = v.pipe(
+  v.string(),
+  v.check((text) => text.length <= 2_048 && URL.canParse(text) && text.startsWith("https://"), "an https address"),
+);
+
+const SubjectSchema = v.strictObject({
+  name: v.string(),
+  digest: v.strictObject({
+    sha256: HexHash,
+    sha512: v.pipe(v.string(), v.regex(/^[0-9a-f]{128}$/, "128 hex characters")),
+  }),
+  mediaType: v.exactOptional(v.pipe(v.string(), v.regex(/^[!-~]{1,128}$/, "a media type"))),
+  downloadLocation: v.exactOptional(Uri),
+  annotations: v.strictObject({ "tes.size": Count }),
+});
+
+const StatementSchema = v.strictObject({
+  _type: v.literal(STATEMENT_TYPE),
+  subject: v.array(SubjectSchema),
+  predicateType: v.pipe(v.string(), v.regex(/^[a-z][a-z0-9+.-]{0,30}:[!-~]{1,225}$/, "a URI")),
+  predicate: v.custom<JsonValue>(isJsonObject, "a JSON object"),
+});
+
+const ProvenanceSchema = v.object({
+  buildDefinition: v.object({
+    buildType: v.literal(BUILD_TYPE),
+    externalParameters: v.object({ registry: Registry, genesis: HexHash, entity: Entity, version: Version }),
+  }),
+  runDetails: v.object({ builder: v.object({ id: v.string() }) }),
+});
+
+export interface Attestation {
+  readonly subjects: readonly Subject[];
+  readonly predicateType: string;
+  readonly predicate: JsonValue;
+}
+
+/**
+ * Reads an in-toto statement about files.
+ *
+ * @throws envelope_invalid, artifact_limit, artifact_name, artifact_name_collision
+ */
+export function parseAttestation(payload: Uint8Array): Attestation {
+  let json: JsonValue;
+  try {
+    json = parseJson(payload);
+  } catch (cause) {
+    throw new TesError("envelope_invalid", { field: "/payload", detail: "it is no JSON that means one thing", cause });
+  }
+  const count = isJsonObject(json) && Array.isArray(json.subject) ? json.subject.length : 0;
+  if (count > MAX_RELEASE_FILES) {
+    throw new TesError("artifact_limit", { detail: `${count} files, and ${MAX_RELEASE_FILES} are allowed` });
+  }
+  const { subject, predicateType, predicate } = parseWith(StatementSchema, json, "envelope_invalid", "/payload");
+  if (subject.length === 0)
+    throw new TesError("envelope_invalid", { field: "/payload/subject", detail: "at least one file" });
+  const subjects = subject.map(({ name, digest, mediaType, downloadLocation, annotations }): Subject => {
+    const size = annotations["tes.size"];
+    if (size > MAX_ARTIFACT_BYTES) throw new TesError("artifact_limit", { detail: `${size} bytes in one file` });
+    return {
+      name,
+      size,
+      ...digest,
+      ...(mediaType === undefined ? {} : { mediaType }),
+      ...(downloadLocation === undefined ? {} : { downloadLocation }),
+    };
+  });
+  checkArtifactNames(subjects.map(({ name }) => name));
+  return { subjects, predicateType, predicate };
+}
+
+/**
+ * Reads the provenance of a release.
+ *
+ * @throws envelope_invalid, artifact_limit, artifact_name, artifact_name_collision
+ */
+export function parseRelease(payload: Uint8Array): Attestation & { readonly scope: ReleaseScope } {
+  const attestation = parseAttestation(payload);
+  if (attestation.predicateType !== PROVENANCE_TYPE) {
+    throw new TesError("envelope_invalid", { field: "/payload/predicateType", detail: `it is ${PROVENANCE_TYPE}` });
+  }
+  const predicate = parseWith(ProvenanceSchema, attestation.predicate, "envelope_invalid", "/payload/predicate");
+  const { registry, genesis, entity, version } = predicate.buildDefinition.externalParameters;
+  return { ...attestation, scope: { registry, genesis, entity, version } };
+}
+
+/** What a release is, whatever its provenance: hex of SHA-256 over JCS of `[{name, sha256, size}…]` by name. */
+export function contentOf(subjects: readonly Pick<Subject, "name" | "sha256" | "size">[]): string {
+  const files = subjects
+    .map(({ name, sha256, size }) => ({ name, sha256, size }))
+    .sort((a, b) => compareCodeUnits(a.name, b.name));
+  return sha256Hex(canonicalBytes(files));
+}
