@@ -7,9 +7,9 @@ import type { JsonObject } from "../../core/json.ts";
 import { MAX_ATTESTATION_BYTES } from "../../core/limits.ts";
 import {
   BUILD_TYPE,
+  PROVENANCE_TYPE,
   parseAttestation,
   parseRelease,
-  PROVENANCE_TYPE,
   type ReleaseScope,
   STATEMENT_TYPE,
   type Subject,
