@@ -333,7 +333,11 @@ function whyReadOnly(rows: Rows, at: number): string {
 function differences(before: Rows, after: Rows): number {
   const all = (rows: Rows): Map<string, string> => {
     const found = new Map<string, string>([["registry", JSON.stringify(rows.registry())]]);
-    for (const row of rows.entities()) found.set(`entity ${row.entity}`, JSON.stringify(row));
+    for (const row of rows.entities()) {
+      found.set(`entity ${row.entity}`, JSON.stringify(row));
+      const publishers = rows.publishers(row.entity);
+      if (publishers !== undefined) found.set(`publishers ${row.entity}`, JSON.stringify(publishers));
+    }
     for (const row of rows.revocations()) found.set(`revoked ${row.token}`, JSON.stringify(row));
     for (const row of rows.listings()) found.set(`listing ${row.name}`, JSON.stringify(row));
     return found;

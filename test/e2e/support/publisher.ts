@@ -1,0 +1,93 @@
+/** Publishers for whole-process tests: keys, sets and envelopes, made with node:crypto alone. */
+
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { canonicalize } from "../../../src/core/canonical-json.ts";
+import type { JsonValue } from "../../../src/core/json.ts";
+
+export interface TestPublisher {
+  readonly kid: string;
+  readonly x: string;
+  readonly key: KeyObject;
+}
+
+export interface Scope {
+  readonly registry: string;
+  readonly genesis: string;
+  readonly entity: string;
+}
+
+export interface TestFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+const sha256 = (bytes: string | Buffer): Buffer => createHash("sha256").update(bytes).digest();
+
+export function publisherOf(label: string): TestPublisher {
+  const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), sha256(`publisher ${label}`)]);
+  const key = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
+  const { x } = createPublicKey(key).export({ format: "jwk" }) as { x: string };
+  return { kid: sha256(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).toString("base64url"), x, key };
+}
+
+const byKid = (a: { kid: string }, b: { kid: string }): number => (a.kid < b.kid ? -1 : 1);
+
+/** docs/formats.md, `publishers.set`. */
+export function setRequest(
+  { registry, genesis, entity }: Scope,
+  revision: number,
+  publishers: readonly TestPublisher[],
+  threshold: number,
+  signers = publishers,
+) {
+  const keys = publishers.map(({ kid, x }) => ({ kid, x })).sort(byKid);
+  const signed = Buffer.from(
+    `tes-publishers-v1\n${canonicalize({ registry, genesis, entity, revision, keys, threshold })}`,
+  );
+  const signatures = signers
+    .map(({ kid, key }) => ({ kid, signature: sign(null, signed, key).toString("base64url") }))
+    .sort(byKid);
+  return { revision, keys, threshold, signatures };
+}
+
+/** A DSSE envelope (protocol.md of secure-systems-lab/dsse) over an in-toto statement about files. */
+export function envelopeOf(
+  { registry, genesis, entity, version }: Scope & { readonly version: string },
+  files: readonly TestFile[],
+  signers: readonly TestPublisher[],
+  change: object = {},
+) {
+  const payloadType = "application/vnd.in-toto+json";
+  const payload = Buffer.from(
+    JSON.stringify({
+      _type: "https://in-toto.io/Statement/v1",
+      subject: files.map(({ name, text }) => ({
+        name,
+        digest: {
+          sha256: sha256(text).toString("hex"),
+          sha512: createHash("sha512").update(text).digest("hex"),
+        },
+        downloadLocation: `https://files.test/${name}`,
+        annotations: { "tes.size": Buffer.byteLength(text) },
+      })),
+      predicateType: "https://slsa.dev/provenance/v1",
+      predicate: {
+        buildDefinition: {
+          buildType: "urn:tes:release:v1",
+          externalParameters: { registry, genesis, entity, version },
+        },
+        runDetails: { builder: { id: "urn:tes:test" } },
+      },
+      ...change,
+    }),
+  );
+  const signed = Buffer.concat([
+    Buffer.from(`DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `),
+    payload,
+  ]);
+  return {
+    payloadType,
+    payload: payload.toString("base64"),
+    signatures: signers.map(({ kid, key }) => ({ keyid: kid, sig: sign(null, signed, key).toString("base64") })),
+  } satisfies Record<string, JsonValue>;
+}
