@@ -383,6 +383,12 @@ export const ERRORS = {
     "The provenance field is malformed or names another registry.",
     "Do not use the answer.",
   ),
+  proof_missing: row(
+    404,
+    "Nothing is here that could prove it.",
+    "Fetch release.tes.json from where the file came from, and put it beside the file or name it with --release.",
+  ),
+  release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
   signature_invalid: row(
     502,
     "A signature does not verify.",
@@ -418,6 +424,7 @@ export const ERRORS = {
     "Another authority is using this data directory.",
     "Stop it, or choose another --data directory.",
   ),
+  download_failed: row(502, "A download did not come.", "Check the address, then try again."),
   file_changed: row(
     409,
     "A file changed while it was read.",

@@ -5,7 +5,7 @@ import { MAX_ENTITIES } from "../core/limits.ts";
 import { Entity, HexHash, Receipt, Registry, Time } from "./fields.ts";
 import { isJsonObject, parseWith } from "./parse.ts";
 
-export const TRUST_KIND = "tes-trust-v1";
+export const TRUST_KIND = "tes-trust-v1" as const;
 
 const TrustFile = v.strictObject({
   kind: v.literal(TRUST_KIND),

@@ -51,9 +51,16 @@ async function exportTrust(io: CommandIo, flags: ExportFlags): Promise<void> {
   const entities = asked ?? (await client.entities()).map(({ entity }) => entity);
   const publishers = await publishersOf(client, entities, asked !== undefined);
   const { registry, genesis } = trust;
-  const file = { kind: TRUST_KIND, registry, genesis, at: io.now(), keys: answer as unknown as JsonObject, publishers };
+  const file: TrustFile = {
+    kind: TRUST_KIND,
+    registry,
+    genesis,
+    at: io.now(),
+    keys: answer as unknown as JsonObject,
+    publishers,
+  };
   const path = resolve(io.cwd, flags.out);
-  await createExclusive(path, `${JSON.stringify(file satisfies TrustFile)}\n`, READABLE_FILE);
+  await createExclusive(path, `${JSON.stringify(file)}\n`, READABLE_FILE);
   const named = publishers.map(({ entity }) => entity);
   if (io.json) return printJson(io, { file: path, registry, genesis, entities: named });
   io.stdout(`${path}  registry ${registry}, genesis ${genesis}\n`);

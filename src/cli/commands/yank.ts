@@ -30,7 +30,9 @@ async function yank(io: CommandIo, release: string, flags: YankFlags): Promise<v
     throw new TesError("usage", { detail: "Say why with --reason: it is what people will see." });
   }
   const { client } = await reach(io, flags);
-  const { receipt } = await (flags.undo === true ? client.unyank : client.yank)(entity, version, { reason: flags.reason });
+  const { receipt } = await (flags.undo === true ? client.unyank : client.yank)(entity, version, {
+    reason: flags.reason,
+  });
   const seq = receipt?.statement.seq ?? null;
   const yanked = flags.undo !== true;
   if (io.json) return printJson(io, { entity, version, yanked, seq });

@@ -36,7 +36,13 @@ export interface FolderParts {
 }
 
 /** Every file of the folder but the artifacts, by name. */
-export function folderFiles({ document, bundles, trustedRoot, sums, signers }: FolderParts): Map<string, string | Bytes> {
+export function folderFiles({
+  document,
+  bundles,
+  trustedRoot,
+  sums,
+  signers,
+}: FolderParts): Map<string, string | Bytes> {
   const files = new Map<string, string | Bytes>([
     [DOCUMENT_NAME, `${JSON.stringify(document)}\n`],
     [TRUSTED_ROOT_NAME, `${JSON.stringify(trustedRoot, null, 2)}\n`],
