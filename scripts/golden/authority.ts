@@ -8,7 +8,7 @@ import { createClient, openImport, type TesClient } from "../../src/client/index
 import { toBase64, toBase64Url } from "../../src/core/bytes.ts";
 import { importEd25519Seed, parseMasterKey } from "../../src/core/keys.ts";
 import type { BumpRequest, Declaration } from "../../src/protocol/requests.ts";
-import { restoreBytes, STATEMENT_TYPES } from "../../src/protocol/statements.ts";
+import { restoreBytes } from "../../src/protocol/statements.ts";
 import { prepareData, serve } from "../../test/e2e/support/authority.ts";
 import { GOLDEN_KEYS, GOLDEN_TOKEN_OPTIONS, type RegistryFacts } from "../../test/e2e/support/golden.ts";
 import { openWire } from "../../test/e2e/support/http.ts";
@@ -39,6 +39,20 @@ const ENTITIES: readonly Declaration[] = [
   { entity: "component:dashboard", version: "0.1.0-beta.2", strategy: "linked", parent: "global:main" },
   { entity: "api:versions", version: "4.0.0", strategy: "independent", parent: "component:dashboard" },
   { entity: "api:old", version: "9.9.9", files: [{ path: "VERSION", pattern: "^v(.*)$" }] },
+];
+
+/** The types of statements that there were then. */
+const TYPES = [
+  "registry.genesis",
+  "entity.declared",
+  "version.bumped",
+  "entity.retired",
+  "token.revoked",
+  "registry.listed",
+  "registry.delisted",
+  "blob.erased",
+  "registry.moved",
+  "registry.restored",
 ];
 
 interface Side {
@@ -198,7 +212,7 @@ export const authority: Scenario = async ({ place, url }) => {
   await keep("arrived", arrived);
   await keep("departed", departed, "moved");
   await keep("restored", restored);
-  const missing = STATEMENT_TYPES.filter((type) => !types.has(type));
+  const missing = TYPES.filter((type) => !types.has(type));
   if (missing.length > 0) throw new Error(`no statement of ${missing.join(", ")}`);
   return { facts: { registries: facts }, files };
 };

@@ -7,7 +7,7 @@ import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { linesOf } from "../../src/cli/commands/export.ts";
-import { createClient, memoryPins, openImport, type TesClient } from "../../src/client/index.ts";
+import { createClient, memoryPins, openImport, type TesClient, verifyRelease } from "../../src/client/index.ts";
 import { verifyReceipt } from "../../src/client/receipt.ts";
 import { fromBase64, toBase64 } from "../../src/core/bytes.ts";
 import { parseJson } from "../../src/core/json.ts";
@@ -34,7 +34,8 @@ const factsIn = async (name: string): Promise<readonly RegistryFacts[]> =>
 
 const tokenFor = (registry: string): string => mintToken(GOLDEN_KEYS.signing, { ...GOLDEN_TOKEN_OPTIONS, registry });
 
-test("there is golden data", () => expect(names).toEqual(expect.arrayContaining(["authority", "main-job"])));
+test("there is golden data", () =>
+  expect(names).toEqual(expect.arrayContaining(["authority", "main-job", "releases"])));
 
 test.each(names)("%s: it opens, and says what it said", async (name) => {
   await using place = await makePlace();
@@ -97,7 +98,7 @@ test.each(exported)("$name: its exports lead to the same logs elsewhere", async 
 const authorised = (token: string): RequestInit => ({ headers: { authorization: `Bearer ${token}` } });
 
 async function checkFacts(client: TesClient, facts: RegistryFacts): Promise<void> {
-  const { histories = [], diffs = [], blobs = [], erased = [] } = facts;
+  const { histories = [], diffs = [], blobs = [], erased = [], releases = [] } = facts;
   const trust = await client.trust();
   for (const receipt of facts.receipts) {
     // The receipt that was given then still proves, and the same statement is still there.
@@ -109,6 +110,12 @@ async function checkFacts(client: TesClient, facts: RegistryFacts): Promise<void
   }
   for (const diff of diffs) expect(await client.diff(diff.from, diff.to)).toMatchObject(diff);
   for (const blob of blobs) expect(await client.blob(blob.digest)).toMatchObject(blob);
+  for (const document of releases) {
+    const kept = await verifyRelease(document, trust);
+    const { release } = await client.releaseOf(kept.entity, kept.version);
+    // The same, below a log that has grown.
+    expect({ ...release, log: kept.log }).toEqual(kept);
+  }
   for (const digest of erased) await expect(client.blob(digest)).rejects.toMatchObject({ code: "blob_erased" });
 }
 

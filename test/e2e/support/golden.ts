@@ -1,5 +1,6 @@
 /** Golden data: data directories that older code wrote, and what they have to say for ever. */
 
+import type { ReleaseDocument } from "../../../src/client/index.ts";
 import type { BlobAnswer, DiffAnswer, HistoryAnswer, Receipt, StateAnswer } from "../../../src/protocol/answers.ts";
 import { keyOf } from "./keys.ts";
 
@@ -20,6 +21,8 @@ export interface RegistryFacts {
   readonly blobs?: readonly BlobAnswer[];
   /** Digests of texts that are gone. */
   readonly erased?: readonly string[];
+  /** Releases that prove themselves, as they were given out. */
+  readonly releases?: readonly ReleaseDocument[];
   /** Ids of tokens that are worth nothing. */
   readonly revoked?: readonly string[];
   /** Why nothing more is written. */
