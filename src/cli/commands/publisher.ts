@@ -11,13 +11,7 @@ import type { PublishersProposal } from "../../protocol/publisher-proposal.ts";
 import { readKeyFile } from "../local/data.ts";
 import { type CommandIo, paint, printJson, printNote, table } from "../output.ts";
 import { type ReachOptions, reach, withReach } from "../reach.ts";
-import { shortKid } from "../release/contents.ts";
-import {
-  ensurePublisherKey,
-  type KeyOptions,
-  readPublisherKey,
-  withKeyOptions,
-} from "../release/key-file.ts";
+import { ensurePublisherKey, type KeyOptions, readPublisherKey, withKeyOptions } from "../release/key-file.ts";
 import {
   createProposal,
   proposeSet,
@@ -27,6 +21,7 @@ import {
   stateOf,
 } from "../release/proposal.ts";
 import { publicKeyFiles, readPublicKey } from "../release/public-key.ts";
+import { shortKid } from "../release/short-kid.ts";
 
 interface InitFlags extends ReachOptions, KeyOptions {
   readonly entity: readonly string[];
@@ -56,6 +51,7 @@ export function publisherCommand(io: CommandIo): Command {
         "have none. For an entity that has some, write a proposal for them to sign.",
     )
     .requiredOption("--entity <id>", "entity to publish; repeatable", collect)
+    .option("--no-passphrase", "make a key that no passphrase locks")
     .option("--out <file>", "where a proposal goes (default: by the entity's name)")
     .addHelpText("after", "\nExample:\n  $ tes publisher init --entity component:app")
     .action((flags: InitFlags) => init(io, flags));
@@ -86,6 +82,7 @@ export function publisherCommand(io: CommandIo): Command {
     .action((file: string, flags: ReachOptions) => apply(io, file, flags));
   withKeyOptions(command.command("key"))
     .description("Make a key unless the file is there, and show its public half.")
+    .option("--no-passphrase", "make a key that no passphrase locks")
     .option("--public", "print the public key as minisign writes it, and nothing else")
     .addHelpText("after", "\nExample:\n  $ tes publisher key --key bob.key --public > bob.pub")
     .action((flags: KeyOptions & { readonly public?: true }) => key(io, flags));
@@ -122,7 +119,7 @@ async function init(io: CommandIo, flags: InitFlags): Promise<void> {
     await createProposal(resolve(io.cwd, out), proposal);
     done.push({ entity, outcome: "proposed", revision: proposal.revision, file: out });
   }
-  if (io.json) return printJson(io, { key: path, made, kid: own.kid, short: shortKid(own.kid), entities: done });
+  if (io.json) return void printJson(io, { key: path, made, kid: own.kid, short: shortKid(own.kid), entities: done });
   io.stdout(`${made ? "made" : "kept"}  ${path}  publisher ${own.kid}\n`);
   for (const { entity, outcome, revision, file } of done) {
     if (outcome === "named") io.stdout(`${entity}: publisher named, revision 1, 1 signature a release\n`);
@@ -149,7 +146,7 @@ async function list(io: CommandIo, id: string, flags: ReachOptions): Promise<voi
   const { client } = await reach(io, flags);
   const found = await client.publishers(entity);
   const { revision, threshold, keys, history } = found;
-  if (io.json) return printJson(io, { entity, revision, threshold, keys, history: historyOf(found) });
+  if (io.json) return void printJson(io, { entity, revision, threshold, keys, history: historyOf(found) });
   if (revision === 0) {
     io.stdout(`${entity} has no publishers yet: tes publisher init --entity ${entity}\n`);
     return;
@@ -241,7 +238,7 @@ function describe({ entity, registry, genesis, revision, keys, threshold, before
 
 function tell(io: CommandIo, file: string, proposal: PublishersProposal): void {
   const state = stateOf(proposal);
-  if (io.json) return printJson(io, { file, entity: proposal.entity, revision: proposal.revision, ...state });
+  if (io.json) return void printJson(io, { file, entity: proposal.entity, revision: proposal.revision, ...state });
   const { newMissing, agreed, needed } = state;
   io.stdout(`${file}  ${agreed} of ${needed} present publishers signed`);
   io.stdout(newMissing.length === 0 ? "\n" : `; new ones still have to: ${newMissing.map(shortKid).join(", ")}\n`);
@@ -258,7 +255,7 @@ async function apply(io: CommandIo, file: string, flags: ReachOptions): Promise<
   const { receipt } = await set(client, proposal);
   const { entity, revision, threshold, keys } = proposal;
   const seq = receipt?.statement.seq ?? null;
-  if (io.json) return printJson(io, { entity, revision, threshold, keys, seq });
+  if (io.json) return void printJson(io, { entity, revision, threshold, keys, seq });
   io.stdout(
     seq === null
       ? `${entity} has these publishers already, revision ${revision}\n`
@@ -270,7 +267,14 @@ async function key(io: CommandIo, flags: KeyOptions & { readonly public?: true }
   const { key: own, made, path } = await ensurePublisherKey(io, flags);
   const files = new Map(publicKeyFiles(own));
   if (io.json) {
-    return printJson(io, { key: path, made, kid: own.kid, x: own.x, short: shortKid(own.kid), public: Object.fromEntries(files) });
+    return void printJson(io, {
+      key: path,
+      made,
+      kid: own.kid,
+      x: own.x,
+      short: shortKid(own.kid),
+      public: Object.fromEntries(files),
+    });
   }
   if (flags.public === true) {
     io.stdout(files.get("minisign.pub")!);

@@ -8,7 +8,7 @@ import type { Subject } from "../../protocol/intoto.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { type ReachOptions, reach, withReach } from "../reach.ts";
-import { checkFolderNames, shortKid } from "../release/contents.ts";
+import { checkFolderNames } from "../release/contents.ts";
 import { createDraft, makeDraft, readDraft, replaceDraft, signDraft } from "../release/draft.ts";
 import { type Finished, finishRelease, planFolder, rehearse } from "../release/finish.ts";
 import { gatherFiles, parseUrlTemplate, subjectsOf } from "../release/gather.ts";
@@ -19,6 +19,7 @@ import { showBytes } from "../release/progress.ts";
 import { collectSource } from "../release/provenance.ts";
 import { findReleased } from "../release/publish.ts";
 import { readSbom } from "../release/sbom.ts";
+import { shortKid } from "../release/short-kid.ts";
 import { resolveTarget, type Target } from "../release/target.ts";
 
 interface OutFlags {
@@ -62,9 +63,7 @@ export function releaseCommand(io: CommandIo): Command {
         "  $ tes release component:app dist/* --draft next.json     # two publishers sign:\n" +
         "  $ tes release sign next.json --key bob.key && tes release publish next.json",
     )
-    .action((release: string, files: string[], flags: ReleaseFlags, self: Command) =>
-      create(io, release, files, flags, self.parent?.args ?? []),
-    );
+    .action((release: string, files: string[], flags: ReleaseFlags) => create(io, release, files, flags));
   // Options that stand behind the name of a subcommand are that one's, though this command has some of the same name.
   command.enablePositionalOptions();
   command.addCommand(
@@ -101,31 +100,36 @@ function withOut(command: Command): Command {
     .option("--no-upload", "upload nothing: the files are stored already, or elsewhere");
 }
 
-async function create(
-  io: CommandIo,
-  named: string,
-  paths: readonly string[],
-  flags: ReleaseFlags,
-  argv: readonly string[],
-): Promise<void> {
+async function create(io: CommandIo, named: string, paths: readonly string[], flags: ReleaseFlags): Promise<void> {
   const { client } = await reach(io, flags);
   const target = await resolveTarget(client, named);
-  const urlOf =
-    flags.downloadUrl === undefined ? null : parseUrlTemplate(flags.downloadUrl, target, paths.length);
+  const urlOf = flags.downloadUrl === undefined ? null : parseUrlTemplate(flags.downloadUrl, target, paths.length);
   const [publishers, { registry, genesis }] = await Promise.all([client.publishers(target.entity), client.trust()]);
   const keys = await readPublisherKeys(io, flags);
-  requireSigners(publishers, keys.map(({ kid }) => kid), flags.draft !== undefined);
+  requireSigners(
+    publishers,
+    keys.map(({ kid }) => kid),
+    flags.draft !== undefined,
+  );
   const sboms = await Promise.all((flags.sbom ?? []).map((path) => readSbom(resolve(io.cwd, path))));
   const files = await gatherFiles(io, paths);
-  checkFolderNames(files.map(({ name }) => name), keys.map(({ kid }) => kid), sboms.length);
+  checkFolderNames(
+    files.map(({ name }) => name),
+    keys.map(({ kid }) => kid),
+    sboms.length,
+  );
   const subjects = subjectsOf(files, urlOf);
   const scope = { registry, genesis, ...target };
   // What is in the way shows before anything is signed.
   await findReleased(client, target, subjects);
-  const source = await collectSource(io.cwd, io.env, argv);
-  if (source.git?.dirty === true) printNote(io, "the checkout has changes that are not committed, and the release says so");
+  const source = await collectSource(io.cwd, io.env, commandOf(named, paths, flags));
+  if (source.git?.dirty === true)
+    printNote(io, "the checkout has changes that are not committed, and the release says so");
   const now = io.now();
-  const payloads = [provenancePayload(subjects, scope, source, now), ...sboms.map((sbom) => sbomPayload(subjects, sbom))];
+  const payloads = [
+    provenancePayload(subjects, scope, source, now),
+    ...sboms.map((sbom) => sbomPayload(subjects, sbom)),
+  ];
   let draft = makeDraft(payloads, files);
   for (const key of keys) draft = await signDraft(draft, key, files, now);
   if (flags.draft !== undefined) {
@@ -142,8 +146,21 @@ async function create(
   tellFinished(io, finished);
 }
 
+/** What of the command line makes the release what it is. Where keys, tokens and pins lie does not. */
+function commandOf(named: string, paths: readonly string[], { sbom = [], downloadUrl }: ReleaseFlags): string[] {
+  const options = [
+    ...sbom.flatMap((path) => ["--sbom", path]),
+    ...(downloadUrl ? ["--download-url", downloadUrl] : []),
+  ];
+  return ["release", named, ...paths, ...options];
+}
+
 /** @throws {TesError} `publishers_missing`, `signatures_insufficient` */
-function requireSigners({ entity, revision, threshold, keys }: Publishers, kids: readonly string[], draft: boolean): void {
+function requireSigners(
+  { entity, revision, threshold, keys }: Publishers,
+  kids: readonly string[],
+  draft: boolean,
+): void {
   if (revision === 0) throw new TesError("publishers_missing", { detail: entity });
   const known = new Set(keys.map(({ kid }) => kid));
   const stranger = kids.find((kid) => !known.has(kid));
@@ -172,7 +189,12 @@ async function signDraftFile(io: CommandIo, path: string, paths: readonly string
   tellDraft(io, path, scope, draft, null);
 }
 
-async function publishDraftFile(io: CommandIo, path: string, paths: readonly string[], flags: PublishFlags): Promise<void> {
+async function publishDraftFile(
+  io: CommandIo,
+  path: string,
+  paths: readonly string[],
+  flags: PublishFlags,
+): Promise<void> {
   const { draft, scope, release } = await readDraft(resolve(io.cwd, path));
   const { client } = await reach(io, { ...flags, registry: flags.registry ?? scope.registry });
   const { genesis } = await client.trust();
@@ -180,7 +202,11 @@ async function publishDraftFile(io: CommandIo, path: string, paths: readonly str
     throw new TesError("genesis_mismatch", { facts: { drafted: scope.genesis, found: genesis } });
   }
   const publishers = await client.publishers(scope.entity);
-  requireSigners(publishers, draft.signers.map(({ kid }) => kid), false);
+  requireSigners(
+    publishers,
+    draft.signers.map(({ kid }) => kid),
+    false,
+  );
   const files = await filesOf(io, draft, paths);
   checkFolderNames(
     files.map(({ name }) => name),
@@ -227,7 +253,8 @@ function tellDraft(
   threshold: number | null,
 ): void {
   const kids = signers.map(({ kid }) => kid);
-  if (io.json) return printJson(io, { draft: path, entity, version, files: files.length, signers: kids, threshold });
+  if (io.json)
+    return void printJson(io, { draft: path, entity, version, files: files.length, signers: kids, threshold });
   const of = threshold === null ? "" : ` of ${threshold}`;
   io.stdout(`${path}  ${entity}@${version}, signed by ${kids.length}${of}: ${kids.map(shortKid).join(", ")}\n`);
   io.stdout(`others: tes release sign ${path}; when enough have: tes release publish ${path}\n`);
@@ -244,9 +271,22 @@ function tellRehearsal(
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   if (io.json) {
     const shown = files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
-    return printJson(io, { dryRun: true, entity, version, files: shown, signers: keys.map(({ kid }) => kid), uploads, folder });
+    return void printJson(io, {
+      dryRun: true,
+      entity,
+      version,
+      files: shown,
+      signers: keys.map(({ kid }) => kid),
+      uploads,
+      folder,
+    });
   }
-  io.stdout(table([{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }], files.map(({ name, size, sha256 }) => [name, showBytes(size), sha256])));
+  io.stdout(
+    table(
+      [{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }],
+      files.map(({ name, size, sha256 }) => [name, showBytes(size), sha256]),
+    ),
+  );
   io.stdout(
     `would be ${entity}@${version}: ${files.length} files, ${showBytes(bytes)}${uploads ? ", to be uploaded" : ""}, ` +
       `signed by ${keys.map(({ kid }) => shortKid(kid)).join(", ")}, folder ${folder}\n`,
@@ -257,7 +297,18 @@ function tellFinished(io: CommandIo, { logged, already, folder, written, uploade
   const { entity, version, seq, at, signers, subjects } = logged.release;
   const kids = signers.map(({ kid }) => kid);
   if (io.json) {
-    return printJson(io, { entity, version, already, seq, at, signers: kids, files: subjects.length, uploaded, folder, written });
+    return void printJson(io, {
+      entity,
+      version,
+      already,
+      seq,
+      at,
+      signers: kids,
+      files: subjects.length,
+      uploaded,
+      folder,
+      written,
+    });
   }
   io.stdout(
     already
@@ -275,7 +326,7 @@ async function list(io: CommandIo, entity: string | undefined, flags: ListFlags)
   }
   const { client } = await reach(io, flags);
   const { releases, next } = await client.releases({ entity, limit });
-  if (io.json) return printJson(io, { releases, next });
+  if (io.json) return void printJson(io, { releases, next });
   const rows = releases.map(({ entity: id, version, at, files, signers, yanked }) => [
     id,
     version,

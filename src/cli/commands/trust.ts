@@ -62,7 +62,7 @@ async function exportTrust(io: CommandIo, flags: ExportFlags): Promise<void> {
   const path = resolve(io.cwd, flags.out);
   await createExclusive(path, `${JSON.stringify(file)}\n`, READABLE_FILE);
   const named = publishers.map(({ entity }) => entity);
-  if (io.json) return printJson(io, { file: path, registry, genesis, entities: named });
+  if (io.json) return void printJson(io, { file: path, registry, genesis, entities: named });
   io.stdout(`${path}  registry ${registry}, genesis ${genesis}\n`);
   if (named.length === 0) printNote(io, "no entity has publishers yet: tes publisher init names the first");
   else io.stdout(`publishers of ${named.join(", ")}\n`);

@@ -35,7 +35,7 @@ async function yank(io: CommandIo, release: string, flags: YankFlags): Promise<v
   });
   const seq = receipt?.statement.seq ?? null;
   const yanked = flags.undo !== true;
-  if (io.json) return printJson(io, { entity, version, yanked, seq });
+  if (io.json) return void printJson(io, { entity, version, yanked, seq });
   const state = yanked ? "withdrawn" : "in force";
   io.stdout(
     seq === null

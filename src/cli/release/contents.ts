@@ -1,22 +1,18 @@
 /** What lies in the folder of a release beside its files, under which names. */
 
-import { type Bytes, fromBase64Url, toHex } from "../../core/bytes.ts";
+import { type Bytes, fromBase64Url } from "../../core/bytes.ts";
 import type { JsonValue } from "../../core/json.ts";
 import { checkArtifactNames } from "../../protocol/artifact-names.ts";
 import { PROVENANCE_TYPE } from "../../protocol/intoto.ts";
 import type { BundlesAnswer } from "../../protocol/release-answers.ts";
 import type { DraftSigner } from "../../protocol/release-draft.ts";
-import { publicKeyFiles } from "./public-key.ts";
+import { publicKeyFiles, publisherName } from "./public-key.ts";
+import { shortKid } from "./short-kid.ts";
 
 export const DOCUMENT_NAME = "release.tes.json";
 export const SUMS_NAME = "SHA256SUMS";
 export const TRUSTED_ROOT_NAME = "trusted_root.json";
 export const BUNDLE_ENDING = ".sigstore.json";
-
-/** How files call a publisher: the first 8 hex characters of the kid's bytes. Every file system tells these apart. */
-export function shortKid(kid: string): string {
-  return toHex(fromBase64Url(kid)!.subarray(0, 4));
-}
 
 /** The names that one signer's signatures get: plain for the first, with the short kid in them for every other. */
 function namesFor(name: string, kid: string, first: boolean): { minisign: string; ssh: string; raw: string } {
@@ -56,7 +52,7 @@ export function folderFiles({
       files.set(names.minisign, minisign);
       files.set(names.ssh, ssh);
     }
-    for (const [ending, text] of publicKeyFiles(signer)) files.set(`publisher-${shortKid(signer.kid)}.${ending}`, text);
+    for (const [ending, text] of publicKeyFiles(signer)) files.set(`${publisherName(signer.kid)}.${ending}`, text);
   }
   return files;
 }
@@ -91,7 +87,7 @@ export function checkFolderNames(names: readonly string[], kids: readonly string
       }),
       `${short}${BUNDLE_ENDING}`,
       ...Array.from({ length: sboms }, (_, n) => `${short}.sbom${n === 0 ? "" : `-${n + 1}`}${BUNDLE_ENDING}`),
-      ...["minisign.pub", "pem", "allowed_signers"].map((ending) => `publisher-${short}.${ending}`),
+      ...["minisign.pub", "pem", "allowed_signers"].map((ending) => `${publisherName(kid)}.${ending}`),
     ];
   });
   checkArtifactNames([...names, DOCUMENT_NAME, SUMS_NAME, TRUSTED_ROOT_NAME, ...beside]);

@@ -86,7 +86,10 @@ export async function readDraft(path: string): Promise<OpenDraft> {
   }
   const opened = await checkDraft(draft, path);
   const base = dirname(path);
-  return { ...opened, draft: { ...draft, files: draft.files.map((file) => ({ ...file, path: resolve(base, file.path) })) } };
+  return {
+    ...opened,
+    draft: { ...draft, files: draft.files.map((file) => ({ ...file, path: resolve(base, file.path) })) },
+  };
 }
 
 async function checkDraft(draft: ReleaseDraft, path: string): Promise<OpenDraft> {

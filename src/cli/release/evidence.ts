@@ -110,7 +110,7 @@ async function isThere(path: string): Promise<boolean> {
  * Finds what proves a file: the release document beside it, or the bundles beside it with a trust file.
  *
  * @param sha256 of the file, hex: bundles about other files are passed over. Absent for a bundle itself
- * @throws {TesError} `proof_missing` when there is nothing; `answer_malformed`, `publishers_missing`
+ * @throws {TesError} `proof_missing` when there is nothing, or bundles without a trust file; `answer_malformed`
  */
 export async function findEvidence(path: string, sha256: string | null, trust: TrustFile | null): Promise<Evidence> {
   const beside = besideDocument(path);
@@ -206,7 +206,7 @@ function assemble(of: Bundle, bundles: readonly Bundle[], trust: TrustFile | nul
   const { entity, version, content } = of;
   const publishers = trust?.publishers.find((known) => known.entity === entity)?.receipts;
   if (trust === null || publishers === undefined) {
-    throw new TesError("publishers_missing", {
+    throw new TesError("proof_missing", {
       detail: `A bundle does not say who may publish ${entity}: name a trust file (--trust), or fetch ${DOCUMENT_NAME}.`,
     });
   }

@@ -2,19 +2,19 @@
 
 import { relative, resolve } from "node:path";
 import type { TesClient } from "../../client/client.ts";
-import { TesError } from "../../core/errors.ts";
-import { canonicalBytes } from "../../core/canonical-json.ts";
-import { parseJson } from "../../core/json.ts";
 import { parseReleaseDocument, verifyRelease } from "../../client/release.ts";
+import { canonicalBytes } from "../../core/canonical-json.ts";
+import { TesError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
 import { contentOf, type Subject } from "../../protocol/intoto.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
 import type { CommandIo } from "../output.ts";
 import { DOCUMENT_NAME, folderFiles } from "./contents.ts";
+import { readDocument } from "./evidence.ts";
 import { folderState, writeFolder } from "./folder.ts";
 import type { HashedFile } from "./hashing.ts";
 import { openProgress } from "./progress.ts";
 import { findReleased, type Logged, publish, readLogged, requestOf } from "./publish.ts";
-import { readDocument } from "./evidence.ts";
 import { sumsOf } from "./sidecars.ts";
 import { folderOf, type Target } from "./target.ts";
 import { uploadFiles } from "./upload.ts";
@@ -103,7 +103,10 @@ export async function finishRelease(
 /** What will lie in the folder is read once as others will read it, by nothing but itself and the pin. */
 async function proveAgain({ document, release }: Logged): Promise<void> {
   const { registry, genesis } = release;
-  await verifyRelease(parseReleaseDocument(parseJson(canonicalBytes({ ...document }), { maxDepth: 24 })), { registry, genesis });
+  await verifyRelease(parseReleaseDocument(parseJson(canonicalBytes({ ...document }), { maxDepth: 24 })), {
+    registry,
+    genesis,
+  });
 }
 
 async function writeAll(

@@ -11,23 +11,25 @@ export const MAX_PASSPHRASE_BYTES = 1_024;
 export const PASSPHRASE_VARIABLE = "TES_PUBLISHER_PASSPHRASE";
 
 export interface PassphraseOptions {
-  readonly passphraseFile?: string;
+  readonly passphraseFile?: readonly string[];
 }
 
 /**
- * The passphrase that a file or the environment gives; null when neither does. The line end after it is dropped, and
+ * The passphrases that files or the environment give; none where neither does. The line end after one is dropped, and
  * nothing else.
  *
  * @throws {TesError} `file_unreadable`, `passphrase_wrong` for one that no key can have
  */
-export async function givenPassphrase(io: CommandIo, options: PassphraseOptions): Promise<Secret<string> | null> {
-  const { passphraseFile } = options;
-  if (passphraseFile !== undefined) {
-    const text = await readSmallFile(resolve(io.cwd, passphraseFile), MAX_PASSPHRASE_BYTES + 2);
-    return checked(text.replace(/\r?\n$/, ""), passphraseFile);
+export async function givenPassphrases(io: CommandIo, options: PassphraseOptions): Promise<Secret<string>[]> {
+  const { passphraseFile = [] } = options;
+  const given: Secret<string>[] = [];
+  for (const path of passphraseFile) {
+    const text = await readSmallFile(resolve(io.cwd, path), MAX_PASSPHRASE_BYTES + 2);
+    given.push(checked(text.replace(/\r?\n$/, ""), path));
   }
   const text = io.env[PASSPHRASE_VARIABLE];
-  return text === undefined || text === "" ? null : checked(text, `$${PASSPHRASE_VARIABLE}`);
+  if (given.length === 0 && text !== undefined && text !== "") given.push(checked(text, `$${PASSPHRASE_VARIABLE}`));
+  return given;
 }
 
 /** Asks for the passphrase of a key that is there. @throws {TesError} `input_missing` where nobody can be asked */
