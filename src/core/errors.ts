@@ -346,6 +346,16 @@ export const ERRORS = {
     "The other end of the socket did not prove that it knows the token.",
     "Do not use it: something else than the authority answers there.",
   ),
+  bundle_invalid: row(
+    502,
+    "The bundle is no Sigstore bundle of one release, as an authority makes it.",
+    "Fetch it again, or verify it with the tool that made it.",
+  ),
+  bundle_unsupported: row(
+    502,
+    "The bundle is of a kind or version that this release does not read.",
+    "Verify it with the tool that made it, or with a newer release.",
+  ),
   checkpoint_inconsistent: row(
     502,
     "The log does not extend the one seen before: the authority forked or rewrote it.",
@@ -389,6 +399,11 @@ export const ERRORS = {
     "Fetch release.tes.json from where the file came from, and put it beside the file or name it with --release.",
   ),
   release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
+  signature_file_invalid: row(
+    400,
+    "A file of signatures or checksums is not written as its format asks.",
+    "Fetch it again, whole and unchanged.",
+  ),
   signature_invalid: row(
     502,
     "A signature does not verify.",
@@ -468,6 +483,11 @@ export const ERRORS = {
     1011,
   ),
   interrupted: row(409, "It was stopped by its user, and changed nothing more.", "Run it again when you are ready."),
+  key_file_invalid: row(
+    400,
+    "A key file is not in a form that is read here.",
+    "Public keys are read as minisign, signify, PEM or SSH write Ed25519, secret ones as minisign writes them.",
+  ),
   log_altered: row(
     409,
     "The execution log is not what was written, or claims what is not so.",

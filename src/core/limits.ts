@@ -140,3 +140,9 @@ export const MAX_ENVELOPE_SIGNATURES = 16;
 export const MAX_ARTIFACT_NAME_BYTES = 255;
 /** One file of a release: 10,000 parts of 16 MiB, which is what R2 takes in one upload of parts. */
 export const MAX_ARTIFACT_BYTES = 167_772_160_000;
+/** Comments in minisign's files, without their prefix: what minisign 0.11 reads (COMMENTMAXBYTES, TRUSTEDCOMMENTMAXBYTES). */
+export const MAX_MINISIGN_COMMENT_BYTES = 1_000;
+export const MAX_MINISIGN_TRUSTED_COMMENT_BYTES = 8_000;
+/** What opening a secret key may cost: minisign's own default, 1 GiB and some seconds. A file that asks for more is refused. */
+export const MAX_KEY_MEMORY_BYTES = 1_073_741_824;
+export const MAX_KEY_OPERATIONS = 33_554_432;
