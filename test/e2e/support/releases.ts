@@ -74,5 +74,14 @@ export async function changePublishers(
 
 /** Releases dist/app.tgz and dist/notes.txt as alice. */
 export function release(place: Place, ...options: string[]): Promise<string> {
-  return done(place, ["release", ENTITY, "dist/app.tgz", "dist/notes.txt", "--key", "alice.key", ...ELSEWHERE, ...options]);
+  return done(place, [
+    "release",
+    ENTITY,
+    "dist/app.tgz",
+    "dist/notes.txt",
+    "--key",
+    "alice.key",
+    ...ELSEWHERE,
+    ...options,
+  ]);
 }
