@@ -199,6 +199,17 @@ export const ERRORS = {
 
   // The registry.
   already_exists: row(409, "That already exists, and differs.", "Change it, or choose another name."),
+  artifact_corrupt: row(
+    422,
+    "The bytes that were uploaded are not those that the digest names.",
+    "Upload the file again; it may have changed since it was hashed.",
+  ),
+  artifact_damaged: row(
+    500,
+    "What was stored of the file is gone or was changed.",
+    "Look at what happened to the storage, and put the file back under the same digest.",
+    1011,
+  ),
   artifact_limit: row(
     422,
     "A release names more files, or larger ones, than this service takes.",
@@ -218,6 +229,11 @@ export const ERRORS = {
     422,
     "Two files of a release have names that some systems take for the same.",
     "Rename one: names differ by more than case, width and composition.",
+  ),
+  artifact_store_missing: row(
+    501,
+    "This authority has no place for files.",
+    "Bind R2 as TES_BUNDLE_BUCKET, or let the release name the addresses of its files (--url).",
   ),
   attestation_too_large: row(
     413,
@@ -273,6 +289,7 @@ export const ERRORS = {
     "The entity has no publishers, so nobody can sign a release of it.",
     "Name them: tes publisher init --entity ENTITY.",
   ),
+  range_unsatisfiable: row(416, "The range lies outside the file.", "Ask for a range within it, or for all of it."),
   registry_read_only: row(
     409,
     "The registry takes no writes here.",
@@ -305,6 +322,11 @@ export const ERRORS = {
     "The log holds a statement of a type this release does not know.",
     "Run the release that wrote it, or a newer one.",
     1011,
+  ),
+  upload_invalid: row(
+    409,
+    "The part does not fit the upload.",
+    "Begin again: the answer says which parts there are, and how long they have to be.",
   ),
   version_conflict: row(
     409,

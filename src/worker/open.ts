@@ -35,6 +35,7 @@ export interface OpenParts {
   /** Resolves when what was written is durable. */
   readonly sync: () => Promise<void>;
   readonly isDelisted: () => boolean;
+  readonly shelf: Host["shelf"];
   /** Told in the same turn what was written, and how many milliseconds after the write came in. */
   readonly written: (statements: readonly Statement[], duration: number) => void;
 }
@@ -47,6 +48,7 @@ export function serveRegistry(parts: OpenParts, ledger: Ledger, keys: SigningKey
     metrics,
     tickets,
     keyCache,
+    shelf: parts.shelf,
     announcements: () => announcementsOf(ledger, store, keys),
     delisted: (name) => registryObject(env, name).delisted(name),
     pause: () => scheduler.wait(0),

@@ -7,6 +7,7 @@ import type { JsonValue } from "../core/json.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import type { Command } from "../registry/decide.ts";
+import type { Shelf } from "./artifacts/shelf.ts";
 import type { Ledger, Write } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
 import { type Saying, sayJson } from "./sign-response.ts";
@@ -24,6 +25,7 @@ export interface Host {
   announcements(): Promise<Receipt[]>;
   /** Tells another registry's object that it is not listed any more. */
   delisted(name: string): Promise<void>;
+  readonly shelf: Pick<Shelf, "begin" | "standing">;
   /** Lets other requests in. */
   pause(): Promise<void>;
 }

@@ -8,6 +8,8 @@ export interface LocalConfig {
   readonly port: number;
   /** Absolute path of the directory that holds the Durable Objects. */
   readonly objects: string;
+  /** Absolute path of the directory that holds the files of releases. */
+  readonly artifacts: string;
   /** Bundled Workers, as paths relative to the configuration file. */
   readonly workerModule: string;
   readonly kvModule: string;
@@ -58,6 +60,7 @@ export function renderConfig(config: LocalConfig): string {
   const bindings = [
     `(name = "VERSION_DO", durableObjectNamespace = "VersionManagementDO")`,
     `(name = "KV", kvNamespace = "kv")`,
+    `(name = "TES_BUNDLE_DISK", service = "artifacts")`,
     ...Object.entries(config.texts).map(([name, text]) => `(name = ${capnpText(name)}, text = ${capnpText(text)})`),
     ...config.environment.map((name) => `(name = ${capnpText(name)}, fromEnvironment = ${capnpText(name)})`),
   ];
@@ -86,7 +89,8 @@ const config :Workerd.Config = (
       durableObjectNamespaces = [(className = "KvStore", uniqueKey = "${KV_UNIQUE_KEY}", enableSql = true)],
       durableObjectStorage = (localDisk = "objects")
     )),
-    (name = "objects", disk = (path = ${capnpText(config.objects)}, writable = true))
+    (name = "objects", disk = (path = ${capnpText(config.objects)}, writable = true)),
+    (name = "artifacts", disk = (path = ${capnpText(config.artifacts)}, writable = true))
   ],
   sockets = [(name = "http", address = "127.0.0.1:${config.port}", http = (), service = "main")]
 );

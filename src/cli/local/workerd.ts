@@ -114,6 +114,7 @@ async function writeConfig(path: string, paths: DataPaths, port: number, env: Au
   const config = renderConfig({
     port,
     objects: paths.objects,
+    artifacts: paths.artifacts,
     workerModule: WORKER_MODULE,
     kvModule: KV_MODULE,
     texts,

@@ -30,7 +30,8 @@ import {
   scryptParameters,
 } from "../../../src/core/minisign-secret.ts";
 import { Secret } from "../../../src/core/secret.ts";
-import { flipBit, openPlace } from "../../verifiers/place.ts";
+import { flipBit } from "../../verifiers/bits.ts";
+import { openPlace } from "../../verifiers/place.ts";
 import { isInstalled, run, verifyWithMinisign } from "../../verifiers/programs.ts";
 import { refusalOf, rejectionOf } from "./refusal.ts";
 

@@ -12,7 +12,8 @@ import { renderMinisignKey } from "../../../src/core/minisign.ts";
 import { parsePem, renderPem } from "../../../src/core/pem.ts";
 import { Secret } from "../../../src/core/secret.ts";
 import { parseSignify, renderSignify, verifySignify } from "../../../src/core/signify.ts";
-import { flipBit, openPlace } from "../../verifiers/place.ts";
+import { flipBit } from "../../verifiers/bits.ts";
+import { openPlace } from "../../verifiers/place.ts";
 import { isInstalled, verifyWithOpenssl, verifyWithSha256sum, verifyWithSignify } from "../../verifiers/programs.ts";
 import { refusalOf, rejectionOf } from "./refusal.ts";
 

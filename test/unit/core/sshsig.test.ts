@@ -17,7 +17,8 @@ import {
   signSsh,
   verifySsh,
 } from "../../../src/core/sshsig.ts";
-import { flipBit, openPlace } from "../../verifiers/place.ts";
+import { flipBit } from "../../verifiers/bits.ts";
+import { openPlace } from "../../verifiers/place.ts";
 import { isInstalled, verifyWithSsh } from "../../verifiers/programs.ts";
 import { refusalOf, rejectionOf } from "./refusal.ts";
 
