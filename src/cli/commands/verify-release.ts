@@ -8,6 +8,7 @@ import type { TrustFile } from "../../protocol/trust-file.ts";
 import type { CommandIo } from "../output.ts";
 import { reach } from "../reach.ts";
 import { type AnchorOptions, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
+import { verifyBundles } from "../release/bundles.ts";
 import { DOCUMENT_NAME } from "../release/contents.ts";
 import { type Evidence, findEvidence, type Kind, parseDocument, readDocument } from "../release/evidence.ts";
 import { fetchFile, isAddress } from "../release/fetch-file.ts";
@@ -40,7 +41,7 @@ export async function verifyAddress(io: CommandIo, address: string, flags: Verif
   const trust = await trustFileOf(io, flags);
   const found = await fetchFile(io, address);
   if (found.kind === "document") {
-    const evidence = { document: parseDocument(found.text!, address), from: [address] };
+    const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [] };
     return judge(io, flags, trust, evidence, (release) => ({
       files: [],
       missing: release.subjects.map(({ name }) => name),
@@ -58,7 +59,7 @@ async function namedDocument(io: CommandIo, named: string): Promise<Evidence> {
     throw new TesError("proof_missing", { detail: `${named} is not there.`, cause: thrown });
   });
   if (kind !== "document") throw new TesError("proof_missing", { detail: `${named} is no release document.` });
-  return { document: parseDocument(text!, named), from: [named] };
+  return { document: parseDocument(text!, named), from: [named], bundles: [] };
 }
 
 interface Looked {
@@ -76,6 +77,7 @@ async function judge(
   const anchor = await anchorOf(io, flags, trust, evidence.document);
   const { document, current } = await withTrust(evidence.document, trust, anchor);
   const release = await verifyRelease(document, anchor);
+  await verifyBundles(evidence.bundles, document, anchor);
   requireExpected(release, flags.expect);
   const { files, missing } = await look(release);
   const removed = current === null ? [] : release.signers.map(({ kid }) => kid).filter((kid) => !current.has(kid));

@@ -6,10 +6,11 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { parseReleaseDocument, RELEASE_DOCUMENT_TYPE, type ReleaseDocument } from "../../client/release.ts";
-import { decodeUtf8, fromBase64, utf8 } from "../../core/bytes.ts";
+import { decodeUtf8, utf8 } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
 import { type JsonValue, parseJson } from "../../core/json.ts";
-import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
+import { MAX_ANSWER_BYTES, MAX_BUNDLE_BYTES } from "../../core/limits.ts";
+import { type OpenedBundle, parseBundle } from "../../core/sigstore-bundle.ts";
 import { contentOf, PROVENANCE_TYPE, parseAttestation } from "../../protocol/intoto.ts";
 import { parseTrustFile, type TrustFile } from "../../protocol/trust-file.ts";
 import { readSmallFile } from "../local/data.ts";
@@ -29,6 +30,8 @@ export interface Evidence {
   readonly document: ReleaseDocument;
   /** Paths or addresses of what it was taken from. */
   readonly from: readonly string[];
+  /** Bundles that have to hold too. */
+  readonly bundles: readonly OpenedBundle[];
 }
 
 /**
@@ -70,7 +73,7 @@ export function besideDocument(path: string): string {
 
 /** Reads a release document. @throws {TesError} `file_unreadable`, `answer_malformed` */
 export async function readDocument(path: string): Promise<Evidence> {
-  return { document: parseDocument(await readSmallFile(path, MAX_ANSWER_BYTES), path), from: [path] };
+  return { document: parseDocument(await readSmallFile(path, MAX_ANSWER_BYTES), path), from: [path], bundles: [] };
 }
 
 /** @throws {TesError} `answer_malformed` */
@@ -114,8 +117,11 @@ async function isThere(path: string): Promise<boolean> {
  */
 export async function findEvidence(path: string, sha256: string | null, trust: TrustFile | null): Promise<Evidence> {
   const beside = besideDocument(path);
-  if (await isThere(beside)) return readDocument(beside);
-  const named = path.endsWith(BUNDLE_ENDING) ? path : null;
+  const named = path.endsWith(BUNDLE_ENDING) || sha256 === null ? path : null;
+  if (await isThere(beside)) {
+    const found = await readDocument(beside);
+    return named === null ? found : { ...found, bundles: [(await readBundle(named)).opened] };
+  }
   const names = (await readdir(dirname(path))).filter((name) => name.endsWith(BUNDLE_ENDING)).sort();
   const bundles: Bundle[] = [];
   for (const name of names.slice(0, MAX_BUNDLES)) {
@@ -141,6 +147,7 @@ export async function findEvidence(path: string, sha256: string | null, trust: T
 /** A bundle, taken apart and not believed. */
 interface Bundle {
   readonly path: string;
+  readonly opened: OpenedBundle;
   readonly payload: string;
   readonly predicateType: string;
   /** SHA-256 of its files. */
@@ -150,54 +157,37 @@ interface Bundle {
   readonly version: string;
   readonly seq: number;
   readonly at: number;
-  readonly receipt: JsonValue;
-  readonly signer: string;
 }
 
-/** @throws {TesError} `answer_malformed`, `file_unreadable` */
+/** @throws {TesError} `bundle_invalid`, `bundle_unsupported`, `file_unreadable`, `envelope_invalid` */
 async function readBundle(path: string): Promise<Bundle> {
-  const malformed = (detail: string, cause?: unknown) =>
-    new TesError("answer_malformed", { detail: `${path}: ${detail}`, cause });
-  const text = await readSmallFile(path, MAX_ANSWER_BYTES);
+  const opened = within(path, await readSmallFile(path, MAX_BUNDLE_BYTES));
+  const { subjects, predicateType } = parseAttestation(opened.envelope.payload);
+  const { entity, version, seq, at } = opened.receipt.statement;
+  if (typeof entity !== "string" || typeof version !== "string") {
+    throw new TesError("bundle_invalid", { detail: `${path} is of no release.` });
+  }
+  return {
+    path,
+    opened,
+    payload: decodeUtf8(opened.envelope.payload),
+    predicateType,
+    subjects: subjects.map(({ sha256 }) => sha256),
+    content: contentOf(subjects),
+    entity,
+    version,
+    seq: Number(seq),
+    at: Number(at),
+  };
+}
+
+function within(path: string, text: string): OpenedBundle {
   try {
-    const json = new Reader(parseJson(utf8(text), { maxDepth: MAX_EVIDENCE_DEPTH }));
-    if (json.list("dsseEnvelope", "signatures").length !== 1) throw malformed("it has several signatures.");
-    const entries = json.list("verificationMaterial", "tlogEntries");
-    if (entries.length !== 1) throw malformed("it has no log entry, or several.");
-    const entry = new Reader(entries[0]!);
-    const payload = decodeUtf8(json.bytes("dsseEnvelope", "payload"));
-    const { subjects, predicateType } = parseAttestation(utf8(payload));
-    const statement = parseJson(entry.bytes("canonicalizedBody"));
-    const body = new Reader(statement);
-    const proof = entry.list("inclusionProof", "hashes");
-    const [signature] = json.list("dsseEnvelope", "signatures").map((one) => new Reader(one));
-    if (signature!.text("sig") !== body.text("spec", "hashedRekordV002", "signature", "content")) {
-      throw malformed("the envelope has another signature than the log.");
-    }
-    return {
-      path,
-      payload,
-      predicateType,
-      subjects: subjects.map((subject) => subject.sha256),
-      content: contentOf(subjects),
-      entity: body.text("entity"),
-      version: body.text("version"),
-      seq: body.count("seq"),
-      at: body.count("at"),
-      signer: body.text("signer"),
-      receipt: {
-        statement,
-        inclusion: {
-          index: Number(entry.text("inclusionProof", "logIndex")),
-          size: Number(entry.text("inclusionProof", "treeSize")),
-          proof: [...proof],
-        },
-        checkpoint: entry.text("inclusionProof", "checkpoint", "envelope"),
-      },
-    };
-  } catch (cause) {
-    if (cause instanceof TesError && cause.code === "answer_malformed") throw cause;
-    throw malformed("it is no Sigstore bundle of a release.", cause);
+    return parseBundle(utf8(text));
+  } catch (thrown) {
+    if (!(thrown instanceof TesError)) throw thrown;
+    const field = thrown.field === undefined ? {} : { field: thrown.field };
+    throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, ...field, cause: thrown });
   }
 }
 
@@ -228,55 +218,20 @@ function assemble(of: Bundle, bundles: readonly Bundle[], trust: TrustFile | nul
       seq: first.seq,
       at: first.at,
       files: first.subjects.length,
-      signers: main.map(({ signer }) => signer),
+      signers: main.map(({ opened }) => opened.signer),
       yanked: null,
     },
     payload: first.payload,
-    receipts: main.map(({ receipt }) => receipt),
+    receipts: main.map(({ opened }) => opened.receipt),
     attestations: payloads.map((payload) => {
       const signed = others.filter((bundle) => bundle.payload === payload);
-      return { predicateType: signed[0]!.predicateType, payload, receipts: signed.map(({ receipt }) => receipt) };
+      return { predicateType: signed[0]!.predicateType, payload, receipts: signed.map(({ opened }) => opened.receipt) };
     }),
     publishers: publishers.map((receipt) => ({ ...receipt })),
   };
   return {
     document: { mediaType: RELEASE_DOCUMENT_TYPE, keys: trust.keys, release: release as unknown as JsonValue },
     from: inOrder.map(({ path }) => path),
+    bundles: inOrder.map(({ opened }) => opened),
   };
-}
-
-/** Walks into JSON of others, and takes nothing for granted. */
-class Reader {
-  readonly #json: JsonValue;
-  constructor(json: JsonValue) {
-    this.#json = json;
-  }
-  #at(path: readonly string[]): JsonValue | undefined {
-    let at: JsonValue | undefined = this.#json;
-    for (const key of path) {
-      if (typeof at !== "object" || at === null || Array.isArray(at) || !Object.hasOwn(at, key)) return undefined;
-      at = at[key];
-    }
-    return at;
-  }
-  text(...path: string[]): string {
-    const found = this.#at(path);
-    if (typeof found !== "string") throw new TypeError(`${path.join("/")} is no text`);
-    return found;
-  }
-  count(...path: string[]): number {
-    const found = this.#at(path);
-    if (typeof found !== "number") throw new TypeError(`${path.join("/")} is no number`);
-    return found;
-  }
-  list(...path: string[]): readonly JsonValue[] {
-    const found = this.#at(path);
-    if (!Array.isArray(found)) throw new TypeError(`${path.join("/")} is no list`);
-    return found;
-  }
-  bytes(...path: string[]): Uint8Array {
-    const bytes = fromBase64(this.text(...path));
-    if (bytes === null) throw new TypeError(`${path.join("/")} is no base64`);
-    return bytes;
-  }
 }
