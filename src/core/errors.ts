@@ -313,6 +313,11 @@ export const ERRORS = {
     "There is no such release.",
     "List them: tes release list, or GET /v1/{registry}/releases.",
   ),
+  sbom_unknown: row(
+    422,
+    "The file is neither a CycloneDX nor an SPDX document in JSON.",
+    "Have your tool write one of them as JSON: CycloneDX 1.x, SPDX 2.x or 3.x.",
+  ),
   signatures_insufficient: row(
     403,
     "Fewer publishers have signed than the entity asks for, or others than its own.",
@@ -417,6 +422,12 @@ export const ERRORS = {
     "The provenance field is malformed or names another registry.",
     "Do not use the answer.",
   ),
+  proof_missing: row(
+    404,
+    "Nothing is here that could prove it.",
+    "Fetch release.tes.json from where the file came from, and put it beside the file or name it with --release.",
+  ),
+  release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
   signature_file_invalid: row(
     400,
     "A file of signatures or checksums is not written as its format asks.",
@@ -456,6 +467,12 @@ export const ERRORS = {
     409,
     "Another authority is using this data directory.",
     "Stop it, or choose another --data directory.",
+  ),
+  download_failed: row(502, "A download did not come.", "Check the address, then try again."),
+  file_changed: row(
+    409,
+    "A file changed while it was read.",
+    "Wait until nothing writes to it, then run the same command again.",
   ),
   file_exists: row(409, "The file exists and is not overwritten.", "Choose another name, or move the file away."),
   file_pattern: row(
