@@ -278,6 +278,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       keyCache: this.#keyCache,
       sync: () => this.ctx.storage.sync(),
       isDelisted: () => this.#standing.delisted,
+      closeSocketsOf: (id: string, error: TesError) => this.#watching.sockets.closeSocketsOf(id, error),
       written: this.#watching.written,
     };
     return serveRegistry(parts, ledger, keys);
