@@ -63,6 +63,7 @@ const MEDIA_OF_KIND = {
   metrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
   lines: MEDIA_TYPES.lines,
   socket: MEDIA_TYPES.problem,
+  bytes: MEDIA_TYPES.bytes,
 } as const;
 
 const mediaOf = ({ answer }: RouteSpec): string =>
@@ -101,7 +102,9 @@ function operation(name: string, spec: RouteSpec): object {
             content:
               spec.request === "lines"
                 ? { [MEDIA_TYPES.lines]: { schema: { type: "string" } } }
-                : { [MEDIA_TYPES.json]: { schema: { $ref: `#/components/schemas/request.${spec.request}` } } },
+                : spec.request === "bytes"
+                  ? { [MEDIA_TYPES.bytes]: {} }
+                  : { [MEDIA_TYPES.json]: { schema: { $ref: `#/components/schemas/request.${spec.request}` } } },
           },
         };
   const content = isJson(spec)
@@ -209,7 +212,12 @@ const list = (codes: readonly ErrorCode[]): string => codes.map((code) => `\`${c
 export function renderAnswers(): string {
   const rows = ROUTES.map(([name, spec]) => {
     const query = spec.query.length === 0 ? "" : `?${spec.query.join("&")}`;
-    const takes = spec.request === undefined ? "–" : spec.request === "lines" ? "lines" : `\`request.${spec.request}\``;
+    const takes =
+      spec.request === undefined
+        ? "–"
+        : spec.request === "lines" || spec.request === "bytes"
+          ? spec.request
+          : `\`request.${spec.request}\``;
     const gives = isJson(spec) ? `\`answer.${spec.answer}\`` : mediaOf(spec).split(";")[0]!;
     const kept = spec.cached ? "≤ 1 s" : "no";
     return `| \`${name}\` | \`${spec.method} ${pathOf(spec)}${query}\` | ${ACCESS[spec.access]} | ${takes} | ${gives} | ${kept} | ${spec.summary.replaceAll("|", "\\|")} |`;

@@ -6,6 +6,7 @@ import { Secret } from "../core/secret.ts";
 import { parseRegistryName } from "../protocol/ids.ts";
 import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
 import { memoryPins, type PinStore } from "./pins.ts";
+import type { VerifiedResponse } from "./response.ts";
 import type { Fetch } from "./transport.ts";
 import type { Restored } from "./trust.ts";
 
@@ -25,6 +26,8 @@ export interface ClientOptions {
    * seen more, follows.
    */
   readonly onRestored?: ((restored: Restored) => void) | undefined;
+  /** Called with each answer whose signature held, before it is read: which key signed it, and where that came from. */
+  readonly onVerified?: ((response: VerifiedResponse) => void) | undefined;
   /**
    * Bearer token. Sent over https, and over http to this machine only; and not before the authority has proved itself
    * by its keys (docs/formats.md, The chain of keys).
@@ -72,6 +75,7 @@ export interface Settings {
   readonly session: PageSessionOption | undefined;
   readonly store: PinStore;
   readonly onRestored: (restored: Restored) => void;
+  readonly onVerified: (response: VerifiedResponse) => void;
   readonly pinKey: string;
   readonly hotReads: boolean;
   readonly fetch: Fetch;
@@ -104,6 +108,7 @@ export function settle(options: ClientOptions): Settings {
     trustFirst: options.trustFirst ?? false,
     onFirstTrust: options.onFirstTrust ?? (() => undefined),
     onRestored: options.onRestored ?? (() => undefined),
+    onVerified: options.onVerified ?? (() => undefined),
     token: options.token === undefined ? undefined : parseToken(options.token, url),
     session: options.session,
     store: options.store ?? memoryPins(),

@@ -48,10 +48,13 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const { env, store, metrics, standing, failures, registry, keysOf } = parts;
   const quota = createBuckets(parseRate(env.TES_TOKEN_RATE, TOKEN_RATE));
 
-  const sign: Dispatcher["sign"] = (ask, saying, keys, size, now) => {
+  const sign: Dispatcher["sign"] = async (ask, saying, keys, size, now) => {
     metrics.signed("hmac-sha256", "answer");
     metrics.signed("ed25519", "answer");
-    return signResponse(ask, saying, keys, registry(), size, now, nonceOf(ask));
+    const began = performance.now();
+    const answer = await signResponse(ask, saying, keys, registry(), size, now, nonceOf(ask));
+    metrics.took((performance.now() - began) / 1000);
+    return answer;
   };
 
   /** Shows which keys are in place, before the genesis too: whoever just put one there has to be told if it arrived. */
@@ -108,7 +111,8 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       return route.cached ? { ...saying, shared: true } : saying;
     }
     if (claims === undefined) throw new TesError("token_missing");
-    if (route.name === "import") return route.run({ ...context, json: null, idempotency: undefined });
+    if (route.name === "import" || route.request === "bytes")
+      return route.run({ ...context, json: null, idempotency: undefined });
     return route.run({ ...context, json: bodyOf(ask), idempotency: idempotencyOf(ask, claims, path) });
   };
 

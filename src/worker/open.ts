@@ -37,23 +37,27 @@ export interface OpenParts {
   readonly ended: Ended;
   readonly emit: Emit;
   readonly keyCache: Host["keyCache"];
+  readonly subscribers: Host["subscribers"];
   /** Resolves when what was written is durable. */
   readonly sync: () => Promise<void>;
   readonly isDelisted: () => boolean;
   /** Ends the sockets that a token, or a page's session, opened. */
   readonly closeSocketsOf: (id: string, error: TesError) => void;
+  readonly shelf: Host["shelf"];
   /** Told in the same turn what was written, and how many milliseconds after the write came in. */
   readonly written: (statements: readonly Statement[], duration: number) => void;
 }
 
 /** Takes a log that has its genesis, and the keys that sign for it, into service. */
 export function serveRegistry(parts: OpenParts, ledger: Ledger, keys: SigningKeys): Open {
-  const { env, store, metrics, tickets, ended, emit, keyCache, sync, isDelisted, written } = parts;
+  const { env, store, metrics, tickets, ended, emit, keyCache, subscribers, sync, isDelisted, written } = parts;
   const { registry } = ledger;
   const host: Host = {
     metrics,
     tickets,
     keyCache,
+    shelf: parts.shelf,
+    subscribers,
     announcements: () => announcementsOf(ledger, store, keys),
     delisted: (name) => registryObject(env, name).delisted(name),
     signedOut: (sid) => {

@@ -8,7 +8,7 @@ import type { ANSWER_SCHEMAS } from "../protocol/answers.ts";
 import type { REQUEST_SCHEMAS } from "../protocol/requests.ts";
 
 /** A JSON answer's kind, or another media type: a signed note, OpenMetrics, lines of JSON, a WebSocket. */
-export type AnswerKind = keyof typeof ANSWER_SCHEMAS | "note" | "metrics" | "lines" | "socket";
+export type AnswerKind = keyof typeof ANSWER_SCHEMAS | "note" | "metrics" | "lines" | "socket" | "bytes";
 
 export interface RouteSpec {
   readonly method: "GET" | "POST";
@@ -29,8 +29,8 @@ export interface RouteSpec {
     | "bump:<glob>"
     | "release:<glob>";
   readonly query: readonly string[];
-  /** The body of a write, `lines` for a part of an export. */
-  readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";
+  /** The body of a write, `lines` for a part of an export, `bytes` for a part of a file. */
+  readonly request?: keyof typeof REQUEST_SCHEMAS | "lines" | "bytes";
   readonly answer: AnswerKind;
   /** 426: over HTTP alone this route has nothing to say. */
   readonly status?: 201 | 426;
@@ -257,6 +257,49 @@ export const ROUTE_TABLE = {
     answer: "written",
     codes: ["invalid_field", "release_unknown"],
     summary: "Takes a withdrawal back.",
+  },
+  beginArtifact: {
+    ...adminWrite,
+    path: "/artifacts/:digest",
+    access: "release:<glob>",
+    writes: false,
+    query: [],
+    request: "artifact",
+    answer: "artifact",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_limit", "artifact_corrupt", "upload_invalid"],
+    summary: "Begins the upload of a file by its SHA-256, or says which parts are there. Writes no statement.",
+  },
+  artifactPart: {
+    ...adminWrite,
+    path: "/artifacts/:digest/parts/:n",
+    access: "release:<glob>",
+    writes: false,
+    query: [],
+    request: "bytes",
+    answer: "artifact",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_unknown", "upload_invalid", "content_digest_mismatch"],
+    summary: "One part of it, with its Content-Digest: streamed to storage, kept only if it is whole and right.",
+  },
+  completeArtifact: {
+    ...adminWrite,
+    path: "/artifacts/:digest/complete",
+    access: "release:<glob>",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "artifact",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_unknown", "artifact_corrupt", "upload_invalid"],
+    summary: "Reads the whole back and checks its SHA-256; what is something else is taken away.",
+  },
+  artifact: {
+    ...read,
+    path: "/artifacts/:digest",
+    cached: false,
+    query: [],
+    answer: "bytes",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_unknown", "artifact_damaged", "range_unsatisfiable"],
+    summary:
+      "A file of a published release, whole or a range. Its Repr-Digest is its own name, so that it is not signed; refusals are.",
   },
   trustedRoot: {
     ...read,

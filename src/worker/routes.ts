@@ -48,6 +48,11 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   bundles: releases.bundles,
   yank: publishing.yank,
   unyank: publishing.unyank,
+  beginArtifact: publishing.beginArtifact,
+  artifactPart: publishing.artifactStanding,
+  completeArtifact: publishing.artifactStanding,
+  // The Worker serves files; what comes here is refused.
+  artifact: releases.artifact,
   trustedRoot: releases.trustedRoot,
   tokens: writes.tokens,
   tickets: writes.tickets,
@@ -71,6 +76,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
       registry: ledger.registry,
       size: ledger.size,
       entities: ledger.rows.entityCount(),
+      subscribers: host.subscribers(),
       keyCache: host.keyCache,
       rows: store.counts,
     });

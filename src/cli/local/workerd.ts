@@ -125,6 +125,7 @@ async function writeConfig(
   const config = renderConfig({
     port,
     objects: paths.objects,
+    artifacts: paths.artifacts,
     workerModule: WORKER_MODULE,
     kvModule: KV_MODULE,
     dashboard,
