@@ -119,7 +119,14 @@ export const ERRORS = {
   ),
 
   // Who may do what.
+  csrf_refused: row(
+    403,
+    "The request does not show that a page of this very origin made it.",
+    "Send TES-CSRF from the page that opened the session, same-origin.",
+  ),
   forbidden: row(403, "The token does not allow this.", "Use a token whose scopes cover it."),
+  session_expired: row(401, "The page's session is over.", "Sign in again."),
+  session_missing: row(401, "The request comes with no session of this registry.", "Sign in: POST …/session."),
   token_expired: row(401, "The token has expired.", "Mint a new one: tes token mint."),
   token_invalid: row(401, "The token is not one of this registry's.", "Mint one for this registry: tes token mint."),
   token_missing: row(401, "This route needs a bearer token.", "Send Authorization: Bearer <token>."),

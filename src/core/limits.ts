@@ -106,6 +106,14 @@ export const FIRST_FRAME_MS = 10_000;
 export const TICKET_LIFETIME_MS = 30_000;
 /** Tickets that wait to be used: bounds what they hold in storage. */
 export const MAX_TICKETS = 1_000;
+/** A page's session: short, since a browser that was left open is somebody's. A page in use renews it. */
+export const SESSION_LIFETIME_S = 900;
+/** The value of a session's cookie: browsers keep 4,096 bytes of name and value (RFC 6265bis section 5.7). */
+export const MAX_SESSION_CHARS = 4_000;
+/** Sessions that were ended by hand and would live yet: bounds what they hold in storage, for 15 minutes each. */
+export const MAX_ENDED_SESSIONS = 10_000;
+/** A browser's report of what a page's policy kept out: a URL or two and a line of the policy. */
+export const MAX_REPORT_BYTES = 16_384;
 /** One event on a socket, in UTF-8: the longest statement (65,535 bytes) and its checkpoint fit. */
 export const MAX_EVENT_BYTES = 98_304;
 /** What may be sent before it is acknowledged. At least one whole event; at most what 4,096 stuck readers may hold. */

@@ -38,6 +38,8 @@ export interface WorkerEnv extends VersionDOEnv {
    * nobody does, there is no limit unless this is set, and then one for all.
    */
   TES_ADDRESS_RATE?: string;
+  /** The dashboard's built files: `/index.html` and `/assets/*`. Without it there is no dashboard. */
+  ASSETS?: Fetcher;
   /** `off`: every read goes to its object. */
   TES_READ_CACHE?: string;
 }

@@ -83,7 +83,7 @@ async function askObject(request: Request, url: URL, env: WorkerEnv, registry: s
   if (refusal !== undefined) return refusal;
   try {
     const stub = env.VERSION_DO.get(env.VERSION_DO.idFromName(registry));
-    return await stub.answer(await askOf(request, url, authorityOf(url)), registry);
+    return await stub.answer(await askOf(request, url, authorityOf(url), registry), registry);
   } catch (thrown) {
     return failed(thrown, registry);
   }

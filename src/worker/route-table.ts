@@ -14,8 +14,20 @@ export interface RouteSpec {
   readonly method: "GET" | "POST";
   /** Below /v1/{registry}. */
   readonly path: string;
-  /** `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
-  readonly access: "open" | "read" | "token:read" | "token:watch" | "admin" | "bump:<glob>" | "release:<glob>";
+  /**
+   * `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. `token`: any token. `session`: a
+   * page's session, and no token. Otherwise the scope that a token needs.
+   */
+  readonly access:
+    | "open"
+    | "read"
+    | "token"
+    | "token:read"
+    | "token:watch"
+    | "session"
+    | "admin"
+    | "bump:<glob>"
+    | "release:<glob>";
   readonly query: readonly string[];
   /** The body of a write, `lines` for a part of an export, `bytes` for a part of a file. */
   readonly request?: keyof typeof REQUEST_SCHEMAS | "lines" | "bytes";
@@ -338,6 +350,51 @@ export const ROUTE_TABLE = {
     codes: ["invalid_field"],
     summary: "A ticket with which one page opens one socket, within 30 seconds. Writes no statement.",
   },
+  openSession: {
+    ...adminWrite,
+    path: "/session",
+    access: "token",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "session",
+    codes: ["csrf_refused", "invalid_field"],
+    summary:
+      "Signs a page of this very origin in: its token is exchanged for a session of 15 minutes, half in a cookie. Writes no statement.",
+  },
+  session: {
+    ...read,
+    path: "/session",
+    access: "session",
+    cached: false,
+    query: [],
+    answer: "session",
+    codes: [],
+    summary: "Who is signed in, and until when.",
+  },
+  renewSession: {
+    ...adminWrite,
+    path: "/session/renew",
+    access: "session",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "session",
+    codes: [],
+    summary: "15 minutes more for a session, never past its token. Writes no statement.",
+  },
+  endSession: {
+    ...adminWrite,
+    path: "/session/end",
+    access: "session",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "sessionEnd",
+    codes: [],
+    summary:
+      "Signs the page out: the session is worth nothing from then on, wherever its halves are. Writes no statement.",
+  },
   watch: {
     ...read,
     path: "/watch",
@@ -528,3 +585,5 @@ export const WRITE_CODES: readonly ErrorCode[] = [
 ];
 /** And what takes a token. */
 export const TOKEN_CODES: readonly ErrorCode[] = ["token_missing", "forbidden"];
+/** And what a page's session, in the place of a token, may be refused with. */
+export const SESSION_CODES: readonly ErrorCode[] = ["csrf_refused", "session_expired", "session_missing"];

@@ -23,6 +23,7 @@ import { createFounding } from "./founding.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { createMetrics } from "./metrics.ts";
 import { claimsOf, type Open, serveRegistry } from "./open.ts";
+import { openEnded } from "./sessions.ts";
 import { sayProblem, unsigned } from "./sign-response.ts";
 import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
 import { createStanding } from "./standing.ts";
@@ -45,6 +46,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   readonly #store: Store = openStore(this.ctx.storage);
   readonly #metrics = createMetrics();
   readonly #tickets = openTickets(this.ctx.storage);
+  readonly #ended = openEnded(this.ctx.storage);
   readonly #emit: Emit = createEvents((line) => console.log(line));
   readonly #failures = createFailures(() => this.#registry);
 
@@ -128,10 +130,11 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   /** Answers over plain HTTP too: `env.VERSION_DO.get(id).fetch("https://host/bump", …)` is signed like any other. */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    const ask = await askOf(request, url, authorityOf(url));
+    const registry = this.ctx.id.name ?? registryOf(url.pathname);
+    const ask = await askOf(request, url, authorityOf(url), registry);
     const socket = isUpgrade(request) ? await this.#watching.upgrade(ask, request) : null;
     if (socket instanceof Response) return socket;
-    const answer = await this.answer(socket ?? ask, this.ctx.id.name ?? registryOf(ask.path));
+    const answer = await this.answer(socket ?? ask, registry);
     return new Response(request.method === "HEAD" ? null : answer.body, answer);
   }
 
@@ -302,9 +305,11 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       store: this.#store,
       metrics: this.#metrics,
       tickets: this.#tickets,
+      ended: this.#ended,
       emit: this.#emit,
       keyCache: this.#keyCache,
       shelf: this.#shelf,
+      subscribers: () => this.ctx.getWebSockets().length,
       sync: () => this.ctx.storage.sync(),
       isDelisted: () => this.#standing.delisted,
       written: this.#watching.written,

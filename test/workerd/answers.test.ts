@@ -25,6 +25,7 @@ import {
   textOf,
   writing,
 } from "./authority.ts";
+import { halves, PAGE, signIn } from "./page.ts";
 import { envelopeOf, payloadOf, publisherOf, setRequest } from "./publisher.ts";
 import { expectHeaders } from "./refusals.ts";
 import { expectSigned, keysOf } from "./verifiers.ts";
@@ -47,6 +48,8 @@ afterEach(() => void vi.restoreAllMocks());
 interface Walk {
   readonly ok: () => Promise<Exchange>;
   readonly refused: readonly (() => Promise<Exchange>)[];
+  /** What a success alone may carry. */
+  readonly sets?: "cookie";
   /** Of the success. Default 200. */
   readonly status?: number;
 }
@@ -250,6 +253,38 @@ const WALKS: Readonly<Record<string, Walk>> = {
     refused: [() => post(`/v1/acme/artifacts/${"0".repeat(64)}/complete`, {}, { token })],
   },
   trustedRoot: { ok: () => ask("/v1/acme/trusted-root"), refused: [() => ask("/v1/acme/trusted-root?x")] },
+  openSession: {
+    sets: "cookie",
+    ok: () => post("/v1/acme/session", {}, { token, headers: PAGE }),
+    refused: [
+      () => post("/v1/acme/session", {}, { token }),
+      () => post("/v1/acme/session", {}, { headers: PAGE }),
+      () => post("/v1/acme/session", { more: 1 }, { token, headers: PAGE }),
+    ],
+  },
+  session: {
+    ok: async () => ask("/v1/acme/session", { headers: halves(await signIn(token)) }),
+    refused: [
+      () => ask("/v1/acme/session"),
+      () => ask("/v1/acme/session", { headers: { authorization: `Bearer ${token}` } }),
+    ],
+  },
+  renewSession: {
+    sets: "cookie",
+    ok: async () => post("/v1/acme/session/renew", {}, { headers: halves(await signIn(token)) }),
+    refused: [
+      () => post("/v1/acme/session/renew", {}, { token }),
+      () => post("/v1/acme/session/renew", {}, { headers: PAGE }),
+    ],
+  },
+  endSession: {
+    sets: "cookie",
+    ok: async () => post("/v1/acme/session/end", {}, { headers: halves(await signIn(token)) }),
+    refused: [
+      () => post("/v1/acme/session/end", {}, { token }),
+      async () => post("/v1/acme/session/end", { more: 1 }, { headers: halves(await signIn(token)) }),
+    ],
+  },
   // Its success is a socket, which nobody signs: sockets.test.ts.
   watch: { ok: () => ask("/v1/acme/watch"), refused: [() => ask("/v1/acme/watch?x=1")], status: 426 },
 };
@@ -261,13 +296,13 @@ describe("every route of a registry", () => {
 
   test.each(Object.entries(WALKS))(
     "%s: signed when it succeeds, signed when it is refused",
-    async (_name, { ok, refused, status = 200 }) => {
+    async (_name, { ok, refused, sets, status = 200 }) => {
       const keys = await keysOf("acme");
       const good = await ok();
       expect(good.status, textOf(good)).toBe(status);
       for (const answer of [good, ...(await Promise.all(refused.map((send) => send())))]) {
         await expectSigned(answer, keys);
-        expectHeaders(answer);
+        expectHeaders(answer, answer === good ? sets : undefined);
         if (answer === good) continue;
         expect(answer.status).toBeGreaterThanOrEqual(400);
         expect(jsonOf(answer)).toMatchObject({
@@ -328,6 +363,16 @@ describe("the closed list of what nobody signs", () => {
     ["a name that no registry has", () => ask("/v1/NOBODY"), 404, "registry_unknown"],
     ["a path outside /v1/{registry}", () => ask("/nothing"), 404, "route_unknown"],
     ["the root", () => ask("/"), 404, "route_unknown"],
+    ["the dashboard, where it is not built", () => ask("/dash"), 404, "route_unknown"],
+    ["what is not of the dashboard", () => ask("/dash/index.html"), 404, "route_unknown"],
+    ["a write to the dashboard", () => ask("/dash", { method: "POST", body: "x" }), 405, "method_not_allowed"],
+    ["a question to the dashboard", () => ask("/dash?x=1"), 400, "query_unknown"],
+    [
+      "a report of another page",
+      () => ask("/dash/csp-report", { body: "{}", headers: { "sec-fetch-site": "cross-site" } }),
+      403,
+      "csrf_refused",
+    ],
     ["the health check", () => ask("/healthz"), 200, null],
     ["another host", () => ask("https://evil.test/v1/acme"), 421, "misdirected_request"],
     [

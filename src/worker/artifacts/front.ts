@@ -53,7 +53,7 @@ export async function answerArtifact(
     return new Response(request.method === "HEAD" ? null : answer.body, answer);
   };
   if (request.method === "POST" && n !== undefined) {
-    const ask = await askOf(request, url, authorityOf(url), "unread");
+    const ask = await askOf(request, url, authorityOf(url), registry, "unread");
     if (ask.fault !== null) {
       await request.body?.cancel();
       return say(ask);
@@ -61,7 +61,7 @@ export async function answerArtifact(
     const fault = await takePart(request, env, object, digest!, Number(n));
     return say(fault === null ? ask : { ...ask, ...fault });
   }
-  const ask = await askOf(request, url, authorityOf(url));
+  const ask = await askOf(request, url, authorityOf(url), registry);
   if (ask.fault !== null) return say(ask);
   if (request.method === "POST" && action === "complete") {
     const fault = await complete(env, object, authorization, digest!);
