@@ -64,15 +64,16 @@ export function releaseCommand(io: CommandIo): Command {
         "  $ tes release sign next.json --key bob.key && tes release publish next.json",
     )
     .action((release: string, files: string[], flags: ReleaseFlags) => create(io, release, files, flags));
-  // Options that stand behind the name of a subcommand are that one's, though this command has some of the same name.
-  command.enablePositionalOptions();
+  // Options that this command has too are taken by it, wherever they stand: a subcommand reads them from both.
   command.addCommand(
     withKeyOptions(new Command("sign"))
       .description("Hash the files that a draft is about, show what it says, and sign it too.")
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
       .addHelpText("after", "\nExample:\n  $ tes release sign next.json --key bob.key")
-      .action((draft: string, files: string[], flags: SignFlags) => signDraftFile(io, draft, files, flags)),
+      .action((draft: string, files: string[], _: SignFlags, self: Command) =>
+        signDraftFile(io, draft, files, self.optsWithGlobals()),
+      ),
   );
   command.addCommand(
     withOut(withReach(new Command("publish")))
@@ -80,7 +81,9 @@ export function releaseCommand(io: CommandIo): Command {
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
       .addHelpText("after", "\nExample:\n  $ tes release publish next.json")
-      .action((draft: string, files: string[], flags: PublishFlags) => publishDraftFile(io, draft, files, flags)),
+      .action((draft: string, files: string[], _: PublishFlags, self: Command) =>
+        publishDraftFile(io, draft, files, self.optsWithGlobals()),
+      ),
   );
   command.addCommand(
     withReach(new Command("list"))
@@ -88,7 +91,7 @@ export function releaseCommand(io: CommandIo): Command {
       .argument("[entity]", "of this entity only")
       .option("--limit <n>", "how many at most")
       .addHelpText("after", "\nExample:\n  $ tes release list component:app")
-      .action((entity: string | undefined, flags: ListFlags) => list(io, entity, flags)),
+      .action((entity: string | undefined, _: ListFlags, self: Command) => list(io, entity, self.optsWithGlobals())),
   );
   return command;
 }
