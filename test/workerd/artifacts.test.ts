@@ -62,6 +62,12 @@ const hasher = () => {
   };
 };
 
+async function all<T>(given: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of given) found.push(one);
+  return found;
+}
+
 const sourceOf = (bytes: Uint8Array<ArrayBuffer>, digest = sha256Hex(bytes)) => ({
   sha256: digest,
   size: bytes.length,
@@ -103,7 +109,7 @@ describe("in R2", () => {
     const part = await ask(`/v1/acme/artifacts/${digest}`, { headers: { range: "bytes=4-7" } });
     expect([part.status, textOf(part), part.headers["content-range"]]).toEqual([206, "very", "bytes 4-7/13"]);
     expect((await bucket.list()).objects.map(({ key }) => key)).toEqual([`acme/${digest}`]);
-    const pieces = await Array.fromAsync(client.download(digest, 13, { hasher }));
+    const pieces = await all(client.download(digest, 13, { hasher }));
     expect(new TextDecoder().decode(pieces[0])).toBe("the very file");
     expect(await client.upload(sourceOf(utf8("the very file")))).toMatchObject({ state: "stored" });
   });
@@ -246,7 +252,7 @@ test("a private registry shows its files to readers only, and nobody keeps them"
 test("an imported registry knows which files its releases name: brought again, they are shown", async () => {
   await openedAs("acme");
   const digest = await released("carried");
-  const lines = await Array.fromAsync(client.exportLines());
+  const lines = await all(client.exportLines());
   await reset();
   configure({ VERSION_SIGNING_KEY: MASTER });
   const target = openImport({
