@@ -17,6 +17,7 @@ import {
   COMMON_CODES,
   ROUTE_TABLE,
   type RouteSpec,
+  SESSION_CODES,
   TOKEN_CODES,
   WRITE_CODES,
 } from "../src/worker/route-table.ts";
@@ -51,6 +52,7 @@ export function codesOf(spec: RouteSpec): ErrorCode[] {
     ...(spec.method === "POST" ? BODY_CODES : []),
     ...(spec.writes ? WRITE_CODES : []),
     ...TOKEN_CODES,
+    ...SESSION_CODES,
     ...spec.codes,
   ]);
   return [...codes].sort();
@@ -61,6 +63,7 @@ const MEDIA_OF_KIND = {
   metrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
   lines: MEDIA_TYPES.lines,
   socket: MEDIA_TYPES.problem,
+  bytes: MEDIA_TYPES.bytes,
 } as const;
 
 const mediaOf = ({ answer }: RouteSpec): string =>
@@ -70,6 +73,17 @@ const pathOf = ({ path, onlyDefault }: RouteSpec): string =>
   `/v1/${onlyDefault === true ? "default" : "{registry}"}${path === "/" ? "" : path.replaceAll(/:(\w+)/g, "{$1}")}`;
 
 const isJson = (spec: RouteSpec): boolean => Object.hasOwn(ANSWER_SCHEMAS, spec.answer);
+
+/** Both halves of a session at once. */
+const PAGE = { sessionCookie: [], sessionToken: [] };
+/** Where it is not a token, or a page's session in its place. */
+const SECURITY: Readonly<Partial<Record<RouteSpec["access"], readonly object[]>>> = {
+  open: [{}],
+  // On a private registry a read takes a token too.
+  read: [{}, { bearer: [] }, PAGE],
+  token: [{ bearer: [] }],
+  session: [PAGE],
+};
 
 function operation(name: string, spec: RouteSpec): object {
   const names = [...pathOf(spec).matchAll(/\{(\w+)\}/g)].map((found) => found[1]!);
@@ -88,7 +102,9 @@ function operation(name: string, spec: RouteSpec): object {
             content:
               spec.request === "lines"
                 ? { [MEDIA_TYPES.lines]: { schema: { type: "string" } } }
-                : { [MEDIA_TYPES.json]: { schema: { $ref: `#/components/schemas/request.${spec.request}` } } },
+                : spec.request === "bytes"
+                  ? { [MEDIA_TYPES.bytes]: {} }
+                  : { [MEDIA_TYPES.json]: { schema: { $ref: `#/components/schemas/request.${spec.request}` } } },
           },
         };
   const content = isJson(spec)
@@ -97,8 +113,7 @@ function operation(name: string, spec: RouteSpec): object {
   return {
     operationId: name,
     summary: spec.summary,
-    // On a private registry a read takes a token too: both ways are there.
-    security: spec.access === "open" ? [{}] : spec.access === "read" ? [{}, { bearer: [] }] : [{ bearer: [] }],
+    security: SECURITY[spec.access] ?? [{ bearer: [] }, PAGE],
     parameters,
     ...body,
     responses: {
@@ -165,7 +180,16 @@ export function renderOpenApi(): string {
           content: { [MEDIA_TYPES.problem]: { schema: { $ref: "#/components/schemas/Problem" } } },
         },
       },
-      securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+        sessionCookie: {
+          type: "apiKey",
+          in: "cookie",
+          name: "__Host-tes-{registry}",
+          description: "With `.{port}` behind it where the authority has a port. See docs/formats.md, Session.",
+        },
+        sessionToken: { type: "apiKey", in: "header", name: "TES-CSRF" },
+      },
     },
   };
   return `${JSON.stringify(document)}\n`;
@@ -174,6 +198,8 @@ export function renderOpenApi(): string {
 const ACCESS: Readonly<Record<RouteSpec["access"], string>> = {
   open: "anyone",
   read: "anyone; `read` if private",
+  token: "a token",
+  session: "a page's session",
   "token:read": "a token with `read`",
   "token:watch": "a token with `watch`",
   admin: "a token with `admin`",
@@ -186,7 +212,12 @@ const list = (codes: readonly ErrorCode[]): string => codes.map((code) => `\`${c
 export function renderAnswers(): string {
   const rows = ROUTES.map(([name, spec]) => {
     const query = spec.query.length === 0 ? "" : `?${spec.query.join("&")}`;
-    const takes = spec.request === undefined ? "–" : spec.request === "lines" ? "lines" : `\`request.${spec.request}\``;
+    const takes =
+      spec.request === undefined
+        ? "–"
+        : spec.request === "lines" || spec.request === "bytes"
+          ? spec.request
+          : `\`request.${spec.request}\``;
     const gives = isJson(spec) ? `\`answer.${spec.answer}\`` : mediaOf(spec).split(";")[0]!;
     const kept = spec.cached ? "≤ 1 s" : "no";
     return `| \`${name}\` | \`${spec.method} ${pathOf(spec)}${query}\` | ${ACCESS[spec.access]} | ${takes} | ${gives} | ${kept} | ${spec.summary.replaceAll("|", "\\|")} |`;
@@ -206,7 +237,7 @@ ${rows.join("\n")}
 
 ## What each may refuse with
 
-Every route: ${list(COMMON_CODES)}. Where a token is needed: ${list(TOKEN_CODES)}. With a body: ${list(BODY_CODES)}. Those that write statements: ${list(WRITE_CODES)}. Beside these:
+Every route: ${list(COMMON_CODES)}. Where a token is needed: ${list(TOKEN_CODES)}. From a page's session in the place of a token: ${list(SESSION_CODES)}. With a body: ${list(BODY_CODES)}. Those that write statements: ${list(WRITE_CODES)}. Beside these:
 
 | name | codes |
 | ---- | ----- |
@@ -214,7 +245,7 @@ ${own.join("\n")}
 
 ## Answers from memory
 
-The Worker keeps whole signed answers of public reads, byte for byte, for at most one second; from half a second on, one request fetches a fresh one while the others still get the old. It does so only for a GET whose answer anyone may have: no \`Authorization\`, no \`TES-Nonce\`, nothing else that a signature would cover. \`TES-Min-Size\` above the size that the kept answer speaks of goes to the object. The whole URL is the key; \`X-Forwarded-*\` is not read at all. A registry that was just delisted may be answered for one second more.
+The Worker keeps whole signed answers of public reads, byte for byte, for at most one second; from half a second on, one request fetches a fresh one while the others still get the old. It does so only for a GET whose answer anyone may have: no \`Authorization\`, no \`TES-CSRF\`, no \`TES-Nonce\`, nothing else that a signature would cover. \`TES-Min-Size\` above the size that the kept answer speaks of goes to the object. The whole URL is the key; \`X-Forwarded-*\` is not read at all. A registry that was just delisted may be answered for one second more.
 
 ## Limits
 
@@ -224,7 +255,21 @@ The Worker keeps whole signed answers of public reads, byte for byte, for at mos
 
 ## Other sites
 
-Reads that anyone may make of a public registry send \`Access-Control-Allow-Origin: *\` and expose the fields that prove them. A preflight is allowed GET, HEAD, \`TES-Nonce\` and \`TES-Min-Size\`; \`Authorization\` is not, so that no page writes or reads what is private.
+Reads that anyone may make of a public registry send \`Access-Control-Allow-Origin: *\` and expose the fields that prove them. A preflight is allowed GET, HEAD, \`TES-Nonce\` and \`TES-Min-Size\`; \`Authorization\` and \`TES-CSRF\` are not, so that no page elsewhere writes or reads what is private.
+
+A page of this very origin may hold a session instead of a token ([formats.md](formats.md), Session). Every route that takes a token takes a session too, but for \`openSession\`; a request with \`Authorization\` is by its token, whatever else it carries. Without \`TES-CSRF\` a cookie says nothing: a read is then anyone's, and a write is refused with \`csrf_refused\`. What a session is answered is never kept and never for other sites.
+
+## The dashboard
+
+Unsigned files for one page, which proves what it shows by itself:
+
+| route | what | kept by browsers |
+| ----- | ---- | ---------------- |
+| \`GET /dash\`, \`GET /dash/\` | the page | no |
+| \`GET /dash/assets/{name}\` | its scripts, styles and pictures, with their hash in the name | for good |
+| \`POST /dash/csp-report\` | takes a browser's report of what the page's policy kept out, at most 16,384 bytes: a line in the log | – |
+
+Whatever else begins with \`/dash/\` is 404 \`route_unknown\`, as all of it is in a deployment without the assets. The page may load what stands there and nothing else, and connect to this authority and nobody else: no inline script or style, no frame around it, no third party (Content-Security-Policy with Trusted Types, X-Frame-Options, Cross-Origin-Opener-Policy, Cross-Origin-Resource-Policy, Referrer-Policy, Permissions-Policy).
 
 ## Unsigned
 
@@ -237,7 +282,7 @@ This list is closed. A client takes each of these for an outage, never for an an
 - 400 \`bad_request\`: a path with dot segments or not encoded, a Host or a target that is none;
 - 429 \`rate_limited\` of an address, before the object;
 - 503 \`signing_key_missing\` and \`signing_key_mismatch\`;
-- routes outside \`/v1/{registry}\`: \`/healthz\`, \`/openapi.json\`, the dashboard's files, the guide, and 404 \`route_unknown\`;
+- routes outside \`/v1/{registry}\`: \`/healthz\`, \`/openapi.json\`, what is below \`/dash\`, the guide, and 404 \`route_unknown\`;
 - 500 \`internal\` and 507 \`storage_full\` when the object cannot answer, and whatever the platform says in its place.
 `;
 }

@@ -1,6 +1,6 @@
 /**
  * Builds what the published package holds into dist/: the client as one file with its types, the command line for
- * Node and Bun, and the two Workers that `tes serve` starts. Run: npm run build (npm pack runs it first).
+ * Node and Bun, and the two Workers and the dashboard that `tes serve` starts. Run: npm run build (npm pack runs it first).
  */
 
 import { execFileSync } from "node:child_process";
@@ -8,6 +8,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { bundleWorker } from "../src/cli/local/bundle.ts";
+import { buildDashboard } from "../src/cli/local/dashboard.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 /** dist/, or the directory named on the command line. */
@@ -34,6 +35,7 @@ await bundle({
 });
 await writeFile(join(DIST, "worker.js"), await bundleWorker(join(ROOT, "src/worker/worker.ts")));
 await writeFile(join(DIST, "kv-worker.js"), await bundleWorker(join(ROOT, "src/cli/local/kv-worker.ts")));
+await buildDashboard(join(DIST, "dash"));
 execFileSync(
   join(ROOT, "node_modules/.bin/tsc"),
   ["-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(DIST, "types")],

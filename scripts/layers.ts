@@ -23,7 +23,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   registry: { imports: ["protocol", "core"], packages: [] },
   worker: { imports: ["registry", "protocol", "core"], packages: ["cloudflare:", "hono", "hono/", "jose"] },
   client: { imports: ["protocol", "core"], packages: [] },
-  dashboard: { imports: ["client", "protocol"], packages: ["lit", "lit/"] },
+  dashboard: { imports: ["client", "protocol"], packages: ["lit", "lit/", "uplot", "uplot/"] },
   cli: {
     imports: ["client", "registry", "protocol", "core"],
     packages: [

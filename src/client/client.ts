@@ -1,28 +1,35 @@
 /** The client of one registry: asks, believes nothing that is not proved, and remembers how far the log was. */
 
+import { toBase64Url } from "../core/bytes.ts";
 import type { Checkpoint } from "../core/checkpoint.ts";
 import { TesError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import {
   type BumpAnswer,
   type EntityView,
+  type KeyProofAnswer,
   type KeysAnswer,
   parseAnswer,
   type StateAnswer,
 } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
-import { pathOf } from "../protocol/paths.ts";
+import { MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
 import type { BumpRequest, Declaration, GenesisRequest } from "../protocol/requests.ts";
 import type { EntityDeclared, Genesis, Statement, VersionBumped } from "../protocol/statements.ts";
+import { type Artifacts, createArtifacts } from "./artifacts.ts";
 import { createImportTarget, exportLines, type ImportTarget } from "./carry.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { type ClientOptions, settle } from "./options.ts";
+import { createPageSessions, type PageSessions } from "./page-sessions.ts";
 import { createPublishing, type Publishing } from "./publishing.ts";
 import type { VerifiedReceipt } from "./receipt.ts";
-import { jsonOf, noteOf } from "./response.ts";
+import { jsonOf, noteOf, textOf } from "./response.ts";
 import { createSession, type WriteBody } from "./session.ts";
 import type { Trust } from "./trust.ts";
 import { type Watched, type WatchOptions, watchLog } from "./watch.ts";
+
+/** As many as are never drawn twice. */
+const KEY_PROOF_NONCE_BYTES = 24;
 
 export interface WriteOptions {
   /** Visible ASCII, at most 64 characters. A request sent again under the same key happens once. Default: random. */
@@ -45,7 +52,7 @@ export interface DeclareResult {
 }
 
 /** Every method throws the authority's own error when it signed one, and a code of its own checks otherwise. */
-export interface TesClient extends Lifecycle, Publishing {
+export interface TesClient extends Lifecycle, Publishing, Artifacts, PageSessions {
   /** What is believed about the registry: its genesis, origin and keys. */
   trust(): Promise<Trust>;
   /** The registry with all its entities, now or when its log had `size` statements. */
@@ -61,6 +68,10 @@ export interface TesClient extends Lifecycle, Publishing {
   keys(): Promise<{ readonly answer: KeysAnswer; readonly trust: Trust }>;
   /** The head of the log, proved to extend every one seen before. */
   checkpoint(): Promise<Checkpoint>;
+  /** Which keys are in place, and where each came from. Only their holder can check the MACs in it. */
+  keyProof(): Promise<KeyProofAnswer>;
+  /** Counters since the registry's object started, as OpenMetrics text. Needs the scope `read`. */
+  metrics(): Promise<string>;
   /** The receipt of the statement at an index. */
   receipt(seq: number): Promise<VerifiedReceipt>;
   /** An export, line by line, checked on the way (docs/formats.md, Export). Needs an admin token. */
@@ -104,6 +115,8 @@ export function createClient(options: ClientOptions): TesClient {
   return {
     ...createLifecycle(session, registry),
     ...createPublishing(session, registry),
+    ...createArtifacts(session, settings),
+    ...createPageSessions(session, registry),
     exportLines: () => exportLines(session, registry),
     trust: session.trust,
     async state(size) {
@@ -154,6 +167,17 @@ export function createClient(options: ClientOptions): TesClient {
       return { ...result, entity, scope, changes, receipt };
     },
     keys: session.keys,
+    async keyProof() {
+      const nonce = toBase64Url(settings.random(KEY_PROOF_NONCE_BYTES));
+      const answer = parseAnswer("keyProof", (await read(pathOf.keyProof(registry, nonce))).json, "answer_malformed");
+      if (answer.registry !== registry || answer.nonce !== nonce) {
+        throw new TesError("answer_malformed", { detail: "It is the proof of something else." });
+      }
+      return answer;
+    },
+    async metrics() {
+      return textOf((await session.ask(pathOf.metrics(registry))).response, MEDIA_TYPES.metrics);
+    },
     async checkpoint() {
       const { response, atLeast } = await session.ask(pathOf.checkpoint(registry));
       return session.note(noteOf(response), atLeast);

@@ -1,7 +1,7 @@
 /** Everything that users of the client may import. */
 
 export type { Checkpoint } from "../core/checkpoint.ts";
-export { ERRORS, type ErrorCode, type Problem, TesError } from "../core/errors.ts";
+export { ERRORS, type ErrorCode, type Problem, TesError, toTesError } from "../core/errors.ts";
 export { type HttpRequestParts, requestParts } from "../core/http-signatures.ts";
 export { type JsonValue, parseJson } from "../core/json.ts";
 export { Secret } from "../core/secret.ts";
@@ -13,14 +13,17 @@ export type {
   HistoryAnswer,
   HistoryEntry,
   ImportAnswer,
+  KeyProofAnswer,
   KeysAnswer,
   Receipt,
   RegistriesAnswer,
+  SessionAnswer,
   StateAnswer,
 } from "../protocol/answers.ts";
 export type { Provenance } from "../protocol/provenance.ts";
 export type { BumpRequest, Declaration, GenesisRequest } from "../protocol/requests.ts";
 export type { Change, EntityDeclared, Genesis, Statement, VersionBumped } from "../protocol/statements.ts";
+export type { Artifacts, DownloadOptions, UploadSource } from "./artifacts.ts";
 export type { ImportTarget } from "./carry.ts";
 export {
   type BumpResult,
@@ -30,9 +33,11 @@ export {
   type TesClient,
   type WriteOptions,
 } from "./client.ts";
+export { type AuditNode, explainReceipt, type ReceiptEvidence } from "./evidence.ts";
 export type { Lifecycle } from "./lifecycle.ts";
-export type { ClientOptions } from "./options.ts";
-export { memoryPins, type Pin, type PinStore } from "./pins.ts";
+export type { ClientOptions, PageSessionOption } from "./options.ts";
+export type { PageSessions } from "./page-sessions.ts";
+export { advances, memoryPins, type Pin, type PinStore } from "./pins.ts";
 export type { Publishing, PublishResult } from "./publishing.ts";
 export { type LogTrust, type VerifiedReceipt, verifyReceipt } from "./receipt.ts";
 export {

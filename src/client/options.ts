@@ -6,6 +6,7 @@ import { Secret } from "../core/secret.ts";
 import { parseRegistryName } from "../protocol/ids.ts";
 import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
 import { memoryPins, type PinStore } from "./pins.ts";
+import type { VerifiedResponse } from "./response.ts";
 import type { Fetch } from "./transport.ts";
 import type { Restored } from "./trust.ts";
 
@@ -25,11 +26,18 @@ export interface ClientOptions {
    * seen more, follows.
    */
   readonly onRestored?: ((restored: Restored) => void) | undefined;
+  /** Called with each answer whose signature held, before it is read: which key signed it, and where that came from. */
+  readonly onVerified?: ((response: VerifiedResponse) => void) | undefined;
   /**
    * Bearer token. Sent over https, and over http to this machine only; and not before the authority has proved itself
    * by its keys (docs/formats.md, The chain of keys).
    */
   readonly token?: string | Secret<string> | undefined;
+  /**
+   * In place of a token, for a page of the authority's own origin that is signed in: the session's second half, which
+   * its cookie goes with (docs/formats.md, Session). Asked for before each request; undefined: ask as anyone.
+   */
+  readonly session?: PageSessionOption | undefined;
   /** Default: in memory. */
   readonly store?: PinStore | undefined;
   /** Under which name the pin is kept. Default `<url>/<registry>`. */
@@ -51,6 +59,11 @@ export interface ClientOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What a page holds of its session. */
+export interface PageSessionOption {
+  readonly csrf: () => string | undefined;
+}
+
 /** The options with everything in place. */
 export interface Settings {
   readonly url: URL;
@@ -59,8 +72,10 @@ export interface Settings {
   readonly trustFirst: boolean;
   readonly onFirstTrust: (genesis: string) => void;
   readonly token: Secret<string> | undefined;
+  readonly session: PageSessionOption | undefined;
   readonly store: PinStore;
   readonly onRestored: (restored: Restored) => void;
+  readonly onVerified: (response: VerifiedResponse) => void;
   readonly pinKey: string;
   readonly hotReads: boolean;
   readonly fetch: Fetch;
@@ -78,6 +93,12 @@ export interface Settings {
 export function settle(options: ClientOptions): Settings {
   const url = parseUrl(options.url);
   const registry = parseRegistryName(options.registry ?? DEFAULT_REGISTRY, "registry");
+  if (options.session !== undefined) {
+    requirePrivateWay(url);
+    if (options.token !== undefined) {
+      throw new TesError("invalid_field", { field: "session", detail: "A client has a token or a session, not both." });
+    }
+  }
   const random = options.random ?? ((bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)));
   const delay = options.delay ?? ((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)));
   return {
@@ -87,7 +108,9 @@ export function settle(options: ClientOptions): Settings {
     trustFirst: options.trustFirst ?? false,
     onFirstTrust: options.onFirstTrust ?? (() => undefined),
     onRestored: options.onRestored ?? (() => undefined),
+    onVerified: options.onVerified ?? (() => undefined),
     token: options.token === undefined ? undefined : parseToken(options.token, url),
+    session: options.session,
     store: options.store ?? memoryPins(),
     pinKey: options.pinKey ?? `${url.origin}/${registry}`,
     hotReads: options.hotReads ?? false,
@@ -100,6 +123,11 @@ export function settle(options: ClientOptions): Settings {
     delay,
     backOff: (next) => delay(FIRST_RETRY_DELAY_MS * 2 ** (next - 2) * (0.75 + random(1)[0]! / 512)),
   };
+}
+
+/** Whether requests say who asks: by a token, or by a page's session that is open now. */
+export function isHolder({ token, session }: Pick<Settings, "token" | "session">): boolean {
+  return token !== undefined || session?.csrf() !== undefined;
 }
 
 /** Whether a host is this machine, so that nothing sent there crosses a network. */
@@ -137,11 +165,15 @@ function parseToken(given: string | Secret<string>, url: URL): Secret<string> {
   if (text.length > MAX_TOKEN_CHARS || !/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(text)) {
     throw new TesError("token_invalid", { detail: "It is not three parts of base64url joined by dots." });
   }
-  if (url.protocol === "http:" && !isLoopback(url)) {
-    throw new TesError("invalid_field", {
-      field: "url",
-      detail: "A token is not sent over plain http to another machine.",
-    });
-  }
+  requirePrivateWay(url);
   return token;
+}
+
+/** @throws invalid_field where what says who asks would cross a network openly */
+function requirePrivateWay(url: URL): void {
+  if (url.protocol !== "http:" || isLoopback(url)) return;
+  throw new TesError("invalid_field", {
+    field: "url",
+    detail: "Neither a token nor a session is sent over plain http to another machine.",
+  });
 }

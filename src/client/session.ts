@@ -12,7 +12,7 @@ import { EMPTY_ROOT } from "../core/merkle.ts";
 import { type KeysAnswer, parseAnswer } from "../protocol/answers.ts";
 import { DEFAULT_REGISTRY, HEADERS, MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
 import { createLogView, type LogView, stale } from "./log-view.ts";
-import type { Settings } from "./options.ts";
+import { isHolder, type Settings } from "./options.ts";
 import type { Pin } from "./pins.ts";
 import { hashesOf, type VerifiedReceipt, verifyNote, verifyReceipt } from "./receipt.ts";
 import { jsonOf, noteOf, outageOf, readJson, type VerifiedResponse, verifyResponse } from "./response.ts";
@@ -26,6 +26,12 @@ const NONCE_BYTES = 16;
 export interface WriteBody {
   readonly bytes: Bytes;
   readonly idempotencyKey: string;
+  /** Default JSON. */
+  readonly type?: string | undefined;
+  /** Content-Digest, where it is known already. */
+  readonly digest?: string | undefined;
+  /** How long to wait for the answer, in place of what is usual. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** An answer that was verified, and the size of the log that was known when its request left. */
@@ -66,18 +72,21 @@ export function createSession(settings: Settings): Session {
 
   const sendingOf = (path: string, atLeast: number, write: WriteBody | undefined, as: "holder" | "anyone"): Sending => {
     // Who asks as anyone and has a token will send it once the answer has proved the authority: no replay may do that.
-    const hot = settings.hotReads && write === undefined && (as === "holder" || settings.token === undefined);
+    const hot = settings.hotReads && write === undefined && (as === "holder" || !isHolder(settings));
     const headers: Record<string, string> = { accept: "application/json, text/plain;q=0.9" };
     if (!hot) headers[HEADERS.nonce.toLowerCase()] = toBase64Url(random(NONCE_BYTES));
     if (atLeast > 0) headers[HEADERS.minSize.toLowerCase()] = String(atLeast);
     const token = as === "holder" && !hot ? settings.token : undefined;
     if (token !== undefined) headers.authorization = `Bearer ${token.reveal()}`;
+    const csrf = as === "holder" && !hot ? settings.session?.csrf() : undefined;
+    if (csrf !== undefined) headers[HEADERS.csrf.toLowerCase()] = csrf;
     const url = new URL(path, settings.url);
-    if (write === undefined) return { method: "GET", url, headers };
-    headers["content-type"] = MEDIA_TYPES.json;
-    headers[HEADERS.contentDigest.toLowerCase()] = contentDigest(write.bytes);
+    const credentials = settings.session && (csrf === undefined ? "omit" : "same-origin");
+    if (write === undefined) return { method: "GET", url, headers, credentials };
+    headers["content-type"] = write.type ?? MEDIA_TYPES.json;
+    headers[HEADERS.contentDigest.toLowerCase()] = write.digest ?? contentDigest(write.bytes);
     headers[HEADERS.idempotencyKey.toLowerCase()] = write.idempotencyKey;
-    return { method: "POST", url, headers, body: write.bytes };
+    return { method: "POST", url, headers, body: write.bytes, credentials };
   };
 
   /** Sends until an answer passes `judge`, or the failure is none that sending again could mend. */
@@ -90,7 +99,8 @@ export function createSession(settings: Settings): Session {
   ): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await judge(await exchange(sendingOf(path, atLeast, write, as), settings));
+        const timeoutMs = write?.timeoutMs ?? settings.timeoutMs;
+        return await judge(await exchange(sendingOf(path, atLeast, write, as), { ...settings, timeoutMs }));
       } catch (thrown) {
         if (attempt >= settings.attempts || !isPassing(thrown)) throw thrown;
         await settings.backOff(attempt + 1);
@@ -100,6 +110,7 @@ export function createSession(settings: Settings): Session {
 
   const verified = async (raw: RawAnswer, trust: Trust): Promise<VerifiedResponse> => {
     const response = await verifyResponse(raw, raw.request, trust, now());
+    settings.onVerified(response);
     // The authority itself failed: its error is thrown, and the request may be sent again under the same key.
     if (response.status >= 500) jsonOf(response);
     return response;
@@ -145,7 +156,7 @@ export function createSession(settings: Settings): Session {
     const ask = (who: "holder" | "anyone") => send(pathOf.keys(registry), atLeast, undefined, judge, who);
     return ask(as).catch(async (thrown: unknown) => {
       // A delisted registry is there for its own admins only. They show who they are where `default` proved itself.
-      if (as === "holder" || settings.token === undefined || !isAbsence(thrown)) throw thrown;
+      if (as === "holder" || !isHolder(settings) || !isAbsence(thrown)) throw thrown;
       if (!(await vouchedFor(settings))) throw thrown;
       return ask("holder");
     });
@@ -153,7 +164,7 @@ export function createSession(settings: Settings): Session {
 
   /** The head of a log that is shown to holders of a token only; undefined where this one does not see it either. */
   const fetchNote = async (trust: Trust): Promise<string | undefined> => {
-    if (settings.token === undefined || settings.hotReads) return undefined;
+    if (!isHolder(settings) || settings.hotReads) return undefined;
     try {
       return noteOf((await askTrusted(trust, pathOf.checkpoint(registry))).response);
     } catch (thrown) {
@@ -260,7 +271,7 @@ export function createSession(settings: Settings): Session {
     async keys() {
       const { genesis } = await session.trust();
       let fetched = await fetchKeys(genesis);
-      if (fetched.answer.checkpoint === undefined && settings.token !== undefined) {
+      if (fetched.answer.checkpoint === undefined && isHolder(settings)) {
         // With the token there is more to see; one that is refused hides nothing that was seen without it.
         const first = fetched;
         fetched = await fetchKeys(genesis, "holder").catch((thrown: unknown) => {
@@ -307,7 +318,14 @@ export async function vouchedFor(settings: Settings): Promise<boolean> {
   if (registry === DEFAULT_REGISTRY || !pinKey.endsWith(`/${registry}`)) return false;
   const beside = `${pinKey.slice(0, -registry.length)}${DEFAULT_REGISTRY}`;
   if ((await store.load(beside)) === undefined) return false;
-  const of = { registry: DEFAULT_REGISTRY, pinKey: beside, genesis: undefined, token: undefined, hotReads: false };
+  const of = {
+    registry: DEFAULT_REGISTRY,
+    pinKey: beside,
+    genesis: undefined,
+    token: undefined,
+    session: undefined,
+    hotReads: false,
+  };
   await createSession({ ...settings, ...of }).trust();
   return true;
 }
@@ -323,6 +341,9 @@ function isAbsence(thrown: unknown): boolean {
 
 /** Refusals of whoever may not read. */
 const NOT_SHOWN: ReadonlySet<ErrorCode> = new Set([
+  "csrf_refused",
+  "session_expired",
+  "session_missing",
   "token_missing",
   "token_invalid",
   "token_expired",

@@ -14,6 +14,8 @@ export interface Sending {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Bytes | undefined;
+  /** Only for pages: whether the cookies of their own origin go along. Some runtimes refuse the very word. */
+  readonly credentials?: "same-origin" | "omit" | undefined;
 }
 
 /** What came back, before anything of it is believed. */
@@ -38,7 +40,7 @@ export interface ExchangeOptions {
  * @throws authority_unreachable when no complete answer came, answer_unsigned for a redirect, answer_too_large
  */
 export async function exchange(sending: Sending, options: ExchangeOptions): Promise<RawAnswer> {
-  const { method, url, headers, body } = sending;
+  const { method, url, headers, body, credentials } = sending;
   const timeoutMs = options.timeoutMs ?? CLIENT_TIMEOUT_MS;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
@@ -50,6 +52,7 @@ export async function exchange(sending: Sending, options: ExchangeOptions): Prom
       cache: "no-store",
       signal,
       ...(body === undefined ? {} : { body }),
+      ...(credentials === undefined ? {} : { credentials }),
     });
     // As text: runtimes without opaque redirects leave that word out of the type.
     if ((response.type as string) === "opaqueredirect" || (response.status >= 300 && response.status < 400)) {

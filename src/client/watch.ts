@@ -10,6 +10,7 @@ import {
   MAX_RECONNECT_DELAY_MS,
   MAX_WINDOW_BYTES,
 } from "../core/limits.ts";
+import { parseAnswer } from "../protocol/answers.ts";
 import { type Challenge, parseServerFrame, type ServerFrame } from "../protocol/frames.ts";
 import {
   challengeDigest,
@@ -23,7 +24,8 @@ import {
 import { pathOf } from "../protocol/paths.ts";
 import { parseStatement, type Statement } from "../protocol/statements.ts";
 import { type Anchor, createFollower, type Followed, type Follower, frontierFrom } from "./follower.ts";
-import type { Settings } from "./options.ts";
+import { isHolder, type Settings } from "./options.ts";
+import { jsonOf } from "./response.ts";
 import type { Session } from "./session.ts";
 import { openTextSocket, type SocketMaker, type TextSocket } from "./watch-socket.ts";
 
@@ -34,7 +36,7 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined;
   /** Default: the runtime's own WebSocket. Node before 22 has none: give it the package ws. */
   readonly makeSocket?: SocketMaker | undefined;
-  /** For pages that hold no token: gets a ticket from whoever does, for each connection. */
+  /** For pages that hold neither token nor session: gets a ticket from whoever does, for each connection. */
   readonly ticket?: (() => Promise<string>) | undefined;
   /** Told of each connection and each outage. */
   readonly onConnection?: ((connection: Connection) => void) | undefined;
@@ -232,11 +234,27 @@ async function enter(
   if (settings.token !== undefined && options.ticket === undefined) {
     return { entered: await prove(settings, socket, challenge, String(data)), head };
   }
-  const ticket = await options.ticket?.();
+  const ticket = await (options.ticket === undefined ? ticketOf(settings, session) : options.ticket());
   const first: JsonObject = ticket === undefined ? { type: "anonymous" } : { type: "ticket", ticket };
   socket.send(JSON.stringify(first));
   await expectFrame(socket, "welcome");
   return { entered: { socket, send: async (frame) => socket.send(JSON.stringify(frame)) }, head };
+}
+
+/**
+ * A page that is signed in gets its tickets by its session. Whoever is not, or may not, watches as anyone does, where
+ * anyone may.
+ */
+async function ticketOf(settings: Settings, session: Session): Promise<string | undefined> {
+  if (settings.session === undefined || !isHolder(settings)) return undefined;
+  const asked = session.write({ origin: settings.url.origin });
+  const { response } = await session.ask(pathOf.tickets(settings.registry), asked);
+  try {
+    return parseAnswer("ticket", jsonOf(response), "answer_malformed").ticket;
+  } catch (thrown) {
+    if (thrown instanceof TesError && thrown.code === "forbidden") return undefined;
+    throw thrown;
+  }
 }
 
 async function prove(

@@ -106,6 +106,14 @@ export const FIRST_FRAME_MS = 10_000;
 export const TICKET_LIFETIME_MS = 30_000;
 /** Tickets that wait to be used: bounds what they hold in storage. */
 export const MAX_TICKETS = 1_000;
+/** A page's session: short, since a browser that was left open is somebody's. A page in use renews it. */
+export const SESSION_LIFETIME_S = 900;
+/** The value of a session's cookie: browsers keep 4,096 bytes of name and value (RFC 6265bis section 5.7). */
+export const MAX_SESSION_CHARS = 4_000;
+/** Sessions that were ended by hand and would live yet: bounds what they hold in storage, for 15 minutes each. */
+export const MAX_ENDED_SESSIONS = 10_000;
+/** A browser's report of what a page's policy kept out: a URL or two and a line of the policy. */
+export const MAX_REPORT_BYTES = 16_384;
 /** One event on a socket, in UTF-8: the longest statement (65,535 bytes) and its checkpoint fit. */
 export const MAX_EVENT_BYTES = 98_304;
 /** What may be sent before it is acknowledged. At least one whole event; at most what 4,096 stuck readers may hold. */
@@ -140,6 +148,14 @@ export const MAX_ENVELOPE_SIGNATURES = 16;
 export const MAX_ARTIFACT_NAME_BYTES = 255;
 /** One file of a release: 10,000 parts of 16 MiB, which is what R2 takes in one upload of parts. */
 export const MAX_ARTIFACT_BYTES = 167_772_160_000;
+/** One part of an upload: below Cloudflare's 100 MB for a request, above R2's 5 MiB for a part. */
+export const ARTIFACT_PART_BYTES = 16_777_216;
+/** Uploads of one registry that are not published yet: bounds what a publisher may leave lying about. */
+export const MAX_OPEN_UPLOADS = 1_024;
+/** How long what nobody published is kept: a release that takes several people's signatures takes a day. */
+export const UPLOAD_GRACE_MS = 86_400_000;
+/** How long a part may be on its way (16 MiB at 250 kbit/s), or a whole file be read back and hashed. */
+export const ARTIFACT_TIMEOUT_MS = 600_000;
 /** Comments in minisign's files, without their prefix: what minisign 0.11 reads (COMMENTMAXBYTES, TRUSTEDCOMMENTMAXBYTES). */
 export const MAX_MINISIGN_COMMENT_BYTES = 1_000;
 export const MAX_MINISIGN_TRUSTED_COMMENT_BYTES = 8_000;

@@ -215,6 +215,20 @@ const TicketAnswer = v.object({ ticket: v.string(), exp: Time });
 /** `POST …/tickets`. `exp` is in milliseconds. */
 export type TicketAnswer = v.InferOutput<typeof TicketAnswer>;
 
+const SessionAnswer = v.object({
+  csrf: v.string(),
+  expires: Time,
+  jti: v.string(),
+  scope: v.array(v.string()),
+  sub: v.exactOptional(v.string()),
+});
+/** `POST` and `GET …/session`, `POST …/session/renew`. `expires` is in milliseconds; `jti`, `scope`, `sub` of its token. */
+export type SessionAnswer = v.InferOutput<typeof SessionAnswer>;
+
+const SessionEndAnswer = v.object({ ended: v.literal(true) });
+/** `POST …/session/end`. */
+export type SessionEndAnswer = v.InferOutput<typeof SessionEndAnswer>;
+
 /** The schemas, for documentation too. */
 export const ANSWER_SCHEMAS = {
   state: StateAnswer,
@@ -228,6 +242,8 @@ export const ANSWER_SCHEMAS = {
   consistency: ConsistencyAnswer,
   token: TokenAnswer,
   ticket: TicketAnswer,
+  session: SessionAnswer,
+  sessionEnd: SessionEndAnswer,
   receipt: Receipt,
   history: HistoryAnswer,
   diff: DiffAnswer,
@@ -252,6 +268,8 @@ export interface Answers extends ReleaseAnswers {
   consistency: ConsistencyAnswer;
   token: TokenAnswer;
   ticket: TicketAnswer;
+  session: SessionAnswer;
+  sessionEnd: SessionEndAnswer;
   receipt: Receipt;
   history: HistoryAnswer;
   diff: DiffAnswer;

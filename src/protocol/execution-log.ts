@@ -1,7 +1,10 @@
 /** The execution log of `tes lock` (docs/formats.md, Execution log). Nothing in it is a secret. */
 
 import * as v from "valibot";
-import type { JsonValue } from "../core/json.ts";
+import { canonicalBytes } from "../core/canonical-json.ts";
+import { TesError } from "../core/errors.ts";
+import { sha256Hex } from "../core/hash.ts";
+import { type JsonValue, parseJson } from "../core/json.ts";
 import { parseWith } from "./parse.ts";
 
 export const LOG_FORMAT = "tes-execution-log-v1";
@@ -39,4 +42,22 @@ export type PhaseLog = v.InferOutput<typeof Phase>;
 /** @throws {TesError} `log_altered` */
 export function parseExecutionLog(json: JsonValue): ExecutionLog {
   return parseWith(ExecutionLog, json, "log_altered");
+}
+
+/** SHA-256 of the JCS of everything but the digest itself, hex. */
+export function executionLogDigest({ digest: _, ...body }: Omit<ExecutionLog, "digest"> & { digest?: string }): string {
+  return sha256Hex(canonicalBytes(body as JsonValue));
+}
+
+/**
+ * Reads the JSON of a log and checks its digest.
+ *
+ * @throws {TesError} `log_altered`, and what {@link parseJson} throws
+ */
+export function readExecutionLog(bytes: Uint8Array): ExecutionLog {
+  const log = parseExecutionLog(parseJson(bytes));
+  if (log.digest !== executionLogDigest(log)) {
+    throw new TesError("log_altered", { detail: "It does not have the digest that it names." });
+  }
+  return log;
 }

@@ -11,6 +11,7 @@ export const HEADERS = {
   provenance: "TES-Provenance",
   nonce: "TES-Nonce",
   minSize: "TES-Min-Size",
+  csrf: "TES-CSRF",
   idempotencyKey: "Idempotency-Key",
   contentDigest: "Content-Digest",
   signature: "Signature",
@@ -25,6 +26,10 @@ export const MEDIA_TYPES = {
   note: "text/plain; charset=utf-8",
   /** Lines of JSON: an export and its parts. */
   lines: "application/jsonl",
+  /** A file of a release, or a part of one. */
+  bytes: "application/octet-stream",
+  /** Counters, openmetrics.io 1.0. */
+  metrics: "application/openmetrics-text",
 } as const;
 
 const base = (registry: string): string => `/v1/${registry}`;
@@ -75,6 +80,10 @@ export const pathOf = {
   yank: (registry: string, id: string, version: string): string => `${base(registry)}/releases/${id}/${version}/yank`,
   unyank: (registry: string, id: string, version: string): string =>
     `${base(registry)}/releases/${id}/${version}/unyank`,
+  artifact: (registry: string, sha256: string): string => `${base(registry)}/artifacts/${sha256}`,
+  artifactPart: (registry: string, sha256: string, n: number): string =>
+    `${base(registry)}/artifacts/${sha256}/parts/${n}`,
+  artifactComplete: (registry: string, sha256: string): string => `${base(registry)}/artifacts/${sha256}/complete`,
   trustedRoot: (registry: string): string => `${base(registry)}/trusted-root`,
   revoke: (registry: string, token: string): string => `${base(registry)}/tokens/${token}/revoke`,
   blob: (registry: string, digest: string): string => `${base(registry)}/blobs/${digest}`,
@@ -95,10 +104,15 @@ export const pathOf = {
   exportBlobs: (registry: string, after: string, size: number): string =>
     `${base(registry)}/export/blobs?after=${after}&size=${size}`,
   keys: (registry: string): string => `${base(registry)}/keys`,
-  keyProof: (registry: string): string => `${base(registry)}/key-proof`,
+  keyProof: (registry: string, nonce?: string): string =>
+    `${base(registry)}/key-proof${nonce === undefined ? "" : `?nonce=${nonce}`}`,
   tokens: (registry: string): string => `${base(registry)}/tokens`,
   /** A WebSocket (docs/protocol.md). */
   watch: (registry: string): string => `${base(registry)}/watch`,
+  /** A page's session: POST opens it, GET shows it. */
+  session: (registry: string): string => `${base(registry)}/session`,
+  renewSession: (registry: string): string => `${base(registry)}/session/renew`,
+  endSession: (registry: string): string => `${base(registry)}/session/end`,
   tickets: (registry: string): string => `${base(registry)}/tickets`,
   checkpoint: (registry: string): string => `${base(registry)}/log/checkpoint`,
   /** Without `to`: up to the size now. */
@@ -107,6 +121,9 @@ export const pathOf = {
   receipt: (registry: string, seq: number): string => `${base(registry)}/log/proof?seq=${seq}`,
   /** `POST /bump`, the alias for the default registry. */
   bumpAlias: (): string => "/bump",
+  /** The dashboard's page, and where its browser reports what the page's policy kept out. */
+  dashboard: (): string => "/dash",
+  dashboardReports: (): string => "/dash/csp-report",
   healthz: (): string => "/healthz",
 } as const;
 

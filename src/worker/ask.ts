@@ -3,6 +3,7 @@
 import type { Bytes } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_RELEASE_BODY_BYTES } from "../core/limits.ts";
+import { type Page, pageOf } from "./page.ts";
 
 /** The request headers that TES reads. A header not listed here cannot influence an answer. */
 export const READ_HEADERS = [
@@ -11,6 +12,7 @@ export const READ_HEADERS = [
   "content-encoding",
   "content-type",
   "idempotency-key",
+  "tes-csrf",
   "tes-min-size",
   "tes-nonce",
 ] as const;
@@ -30,6 +32,8 @@ export interface Ask {
   readonly query: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Bytes;
+  /** What a browser said of the page that asks, when it said anything. */
+  readonly page?: Page | undefined;
   /** What the Worker already found wrong. The object still signs the answer that says so. */
   readonly fault: { readonly code: ErrorCode; readonly detail: string } | null;
 }
@@ -47,7 +51,7 @@ export interface Answer {
 const maxBodyOf = (path: string): number => (/\/releases$/.test(path) ? MAX_RELEASE_BODY_BYTES : MAX_BODY_BYTES);
 
 /** Reads at most `limit` bytes; null when there is more. Never buffers beyond the limit. */
-async function readBody(request: Request, limit: number): Promise<Bytes | null> {
+export async function readBody(request: Request, limit: number): Promise<Bytes | null> {
   if (request.body === null) return new Uint8Array(0);
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > limit) {
@@ -86,8 +90,17 @@ async function readBody(request: Request, limit: number): Promise<Bytes | null> 
 export const isUpgrade = (request: Request): boolean =>
   request.method === "GET" && request.headers.get("upgrade")?.toLowerCase() === "websocket";
 
-/** Turns a Request into an Ask. Faults are carried along, since only the object may sign an answer about them. */
-export async function askOf(request: Request, url: URL, authority: string): Promise<Ask> {
+/**
+ * Turns a Request into an Ask; `unread` leaves the body where it is. Faults are carried along, since only the object may
+ * sign an answer about them.
+ */
+export async function askOf(
+  request: Request,
+  url: URL,
+  authority: string,
+  registry: string,
+  handling?: "unread",
+): Promise<Ask> {
   const headers: Record<string, string> = {};
   let fault: Ask["fault"] = null;
   for (const name of READ_HEADERS) {
@@ -99,7 +112,7 @@ export async function askOf(request: Request, url: URL, authority: string): Prom
     else if (SINGLE_HEADERS.has(name) && value.includes(",")) fault ??= { code: "header_repeated", detail: `${name}.` };
   }
   let body: Bytes | null = new Uint8Array(0);
-  if (request.method !== "GET" && request.method !== "HEAD") {
+  if (request.method !== "GET" && request.method !== "HEAD" && handling !== "unread") {
     // What the sender broke off, or framed wrongly, is the sender's fault: nothing of it is acted on.
     const cut = { code: "bad_request", detail: "The body did not come whole." } as const;
     const limit = maxBodyOf(url.pathname);
@@ -116,6 +129,7 @@ export async function askOf(request: Request, url: URL, authority: string): Prom
     query: url.search,
     headers,
     body: body ?? new Uint8Array(0),
+    page: pageOf(request, `${url.protocol}//${authority}`, registry, authority),
     fault,
   };
 }

@@ -78,6 +78,8 @@ export function createCarrying(parts: CarryingParts): Carrying {
       params: {},
       query: {},
       claims,
+      page: ask.page,
+      session: undefined,
       json: bodyOf(ask),
       now,
       idempotency,

@@ -13,7 +13,7 @@ import type { VersionDOEnv } from "./env.ts";
 import type { Failures } from "./failures.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
-import { claimsOf, type Open, sayGenesis } from "./open.ts";
+import { askerOf, claimsOf, type Open, sayGenesis } from "./open.ts";
 import { bodyOf, checkHeaders, idempotencyOf, nonceOf, queryOf } from "./request.ts";
 import { findRoute } from "./routes.ts";
 import { type Saying, sayJson, sayProblem, signResponse, unsigned } from "./sign-response.ts";
@@ -48,10 +48,13 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const { env, store, metrics, standing, failures, registry, keysOf } = parts;
   const quota = createBuckets(parseRate(env.TES_TOKEN_RATE, TOKEN_RATE));
 
-  const sign: Dispatcher["sign"] = (ask, saying, keys, size, now) => {
+  const sign: Dispatcher["sign"] = async (ask, saying, keys, size, now) => {
     metrics.signed("hmac-sha256", "answer");
     metrics.signed("ed25519", "answer");
-    return signResponse(ask, saying, keys, registry(), size, now, nonceOf(ask));
+    const began = performance.now();
+    const answer = await signResponse(ask, saying, keys, registry(), size, now, nonceOf(ask));
+    metrics.took((performance.now() - began) / 1000);
+    return answer;
   };
 
   /** Shows which keys are in place, before the genesis too: whoever just put one there has to be told if it arrived. */
@@ -65,7 +68,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
 
   /** A delisted registry shows itself to its own admins only. @throws what nobody else may learn */
   const checkInsider = async (open: Open, ask: Ask, now: number): Promise<void> => {
-    const claims = await claimsOf(open, ask.headers.authorization, now);
+    const { claims } = await askerOf(open, ask, now);
     if (claims === undefined || !allows(claims, "admin")) throw new TesError("registry_unknown");
   };
 
@@ -92,7 +95,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     if (route.name === "genesis") return genesisAgain(open, ask, now);
     if (route.name === "keyProof") return prove(ask, ledger);
     const query = queryOf(ask.query, route.query);
-    const claims = await claimsOf(open, ask.headers.authorization, now);
+    const { claims, session } = await askerOf(open, ask, now);
     if (claims !== undefined) {
       const wait = quota.take(claims.jti, now);
       if (wait > 0) throw new TesError("rate_limited", { facts: { retryAfter: wait } });
@@ -101,13 +104,15 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       if (claims === undefined) throw new TesError("token_missing");
       if (!allows(claims, "read")) throw new TesError("forbidden", { detail: "It needs the scope read." });
     }
-    const context = { ...open, store, params, query, claims, now };
+    if (route.access === "session" && session === undefined) throw new TesError("session_missing");
+    const context = { ...open, store, params, query, claims, page: ask.page, session, now };
     if (route.method === "GET") {
       const saying = await route.run({ ...context, json: null, idempotency: undefined });
       return route.cached ? { ...saying, shared: true } : saying;
     }
     if (claims === undefined) throw new TesError("token_missing");
-    if (route.name === "import") return route.run({ ...context, json: null, idempotency: undefined });
+    if (route.name === "import" || route.request === "bytes")
+      return route.run({ ...context, json: null, idempotency: undefined });
     return route.run({ ...context, json: bodyOf(ask), idempotency: idempotencyOf(ask, claims, path) });
   };
 
@@ -132,7 +137,9 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
         saying = failures.refuse(thrown);
         if (isHidden) return unsigned(sayProblem(new TesError("registry_unknown")));
       }
-      const isPublic = open.ledger.rows.registry()!.visibility === "public" && !standing.delisted;
+      // What a page's session gets is that page's: no other site reads it, and nobody is answered with it again.
+      const isPage = ask.headers["tes-csrf"] !== undefined;
+      const isPublic = !isPage && open.ledger.rows.registry()!.visibility === "public" && !standing.delisted;
       if (isPublic && (ask.method === "GET" || ask.method === "HEAD") && !seen.route.startsWith("token ")) {
         saying = { ...saying, headers: { ...saying.headers, ...PUBLIC_READ_HEADERS } };
       } else if (saying.shared === true) saying = { ...saying, shared: false };

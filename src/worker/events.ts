@@ -11,7 +11,7 @@ export const CHANNEL_COLOR = "#9D4EDD";
 const MAX_TEXT_CHARS = 256;
 
 /** What an event is about. */
-export type EventScope = "registry" | "log" | "socket" | "object";
+export type EventScope = "registry" | "log" | "socket" | "object" | "page";
 
 export interface EventDetails {
   readonly registry: string;

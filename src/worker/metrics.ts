@@ -19,6 +19,8 @@ export interface Gauges {
   readonly registry: string;
   readonly size: number;
   readonly entities: number;
+  /** Open sockets. */
+  readonly subscribers: number;
   readonly keyCache: { readonly hits: number; readonly misses: number };
   readonly rows: { readonly read: number; readonly written: number };
 }
@@ -26,6 +28,8 @@ export interface Gauges {
 export interface Metrics {
   answered(route: string, status: number, seconds: number): void;
   signed(algorithm: "hmac-sha256" | "ed25519", use: "answer" | "checkpoint"): void;
+  /** How long both signatures of an answer took together. */
+  took(seconds: number): void;
   wrote(type: string): void;
   say(gauges: Gauges): Saying;
 }
@@ -35,6 +39,7 @@ export function createMetrics(): Metrics {
   const durations = new Map<string, Histogram>();
   const signatures = new Map<string, number>();
   const statements = new Map<string, number>();
+  const signing = { sum: 0, count: 0 };
   const add = (map: Map<string, number>, labels: string) => map.set(labels, (map.get(labels) ?? 0) + 1);
 
   return {
@@ -49,8 +54,12 @@ export function createMetrics(): Metrics {
       histogram.count++;
     },
     signed: (algorithm, use) => void add(signatures, `alg="${algorithm}",use="${use}"`),
+    took(seconds) {
+      signing.sum += seconds;
+      signing.count++;
+    },
     wrote: (type) => void add(statements, `type="${type}"`),
-    say({ registry, size, entities, keyCache, rows }) {
+    say({ registry, size, entities, subscribers, keyCache, rows }) {
       const lines: string[] = [];
       const family = (name: string, type: string, help: string) =>
         lines.push(`# TYPE ${name} ${type}`, `# HELP ${name} ${help}`);
@@ -63,12 +72,17 @@ export function createMetrics(): Metrics {
       sample("tes_log_size", "", size);
       family("tes_entities", "gauge", "Entities in use.");
       sample("tes_entities", "", entities);
+      family("tes_subscribers", "gauge", "Open sockets.");
+      sample("tes_subscribers", "", subscribers);
       family("tes_statements", "counter", "Statements written.");
       counters("tes_statements", statements);
       family("tes_answers", "counter", "Signed answers.");
       counters("tes_answers", answers);
       family("tes_signatures", "counter", "Signatures made.");
       counters("tes_signatures", signatures);
+      family("tes_signing_seconds", "summary", "Both signatures of an answer together.");
+      sample("tes_signing_seconds_count", "", signing.count);
+      sample("tes_signing_seconds_sum", "", signing.sum);
       family("tes_key_cache", "counter", "Requests for the signing key, by whether it was in memory.");
       sample("tes_key_cache_total", 'result="hit"', keyCache.hits);
       sample("tes_key_cache_total", 'result="miss"', keyCache.misses);

@@ -165,4 +165,8 @@ export const bundles: Handler = async (context) => {
   return sayJson({ entity: row.entity, version: row.version, bundles: await Promise.all(made) });
 };
 
+export const artifact: Handler = () => {
+  throw new TesError("artifact_unknown");
+};
+
 export const trustedRoot: Handler = (context) => sayJson(renderTrustedRoot(logsOf(context)));

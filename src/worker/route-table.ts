@@ -8,17 +8,29 @@ import type { ANSWER_SCHEMAS } from "../protocol/answers.ts";
 import type { REQUEST_SCHEMAS } from "../protocol/requests.ts";
 
 /** A JSON answer's kind, or another media type: a signed note, OpenMetrics, lines of JSON, a WebSocket. */
-export type AnswerKind = keyof typeof ANSWER_SCHEMAS | "note" | "metrics" | "lines" | "socket";
+export type AnswerKind = keyof typeof ANSWER_SCHEMAS | "note" | "metrics" | "lines" | "socket" | "bytes";
 
 export interface RouteSpec {
   readonly method: "GET" | "POST";
   /** Below /v1/{registry}. */
   readonly path: string;
-  /** `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. Otherwise the scope that a token needs. */
-  readonly access: "open" | "read" | "token:read" | "token:watch" | "admin" | "bump:<glob>" | "release:<glob>";
+  /**
+   * `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. `token`: any token. `session`: a
+   * page's session, and no token. Otherwise the scope that a token needs.
+   */
+  readonly access:
+    | "open"
+    | "read"
+    | "token"
+    | "token:read"
+    | "token:watch"
+    | "session"
+    | "admin"
+    | "bump:<glob>"
+    | "release:<glob>";
   readonly query: readonly string[];
-  /** The body of a write, `lines` for a part of an export. */
-  readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";
+  /** The body of a write, `lines` for a part of an export, `bytes` for a part of a file. */
+  readonly request?: keyof typeof REQUEST_SCHEMAS | "lines" | "bytes";
   readonly answer: AnswerKind;
   /** 426: over HTTP alone this route has nothing to say. */
   readonly status?: 201 | 426;
@@ -246,6 +258,49 @@ export const ROUTE_TABLE = {
     codes: ["invalid_field", "release_unknown"],
     summary: "Takes a withdrawal back.",
   },
+  beginArtifact: {
+    ...adminWrite,
+    path: "/artifacts/:digest",
+    access: "release:<glob>",
+    writes: false,
+    query: [],
+    request: "artifact",
+    answer: "artifact",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_limit", "artifact_corrupt", "upload_invalid"],
+    summary: "Begins the upload of a file by its SHA-256, or says which parts are there. Writes no statement.",
+  },
+  artifactPart: {
+    ...adminWrite,
+    path: "/artifacts/:digest/parts/:n",
+    access: "release:<glob>",
+    writes: false,
+    query: [],
+    request: "bytes",
+    answer: "artifact",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_unknown", "upload_invalid", "content_digest_mismatch"],
+    summary: "One part of it, with its Content-Digest: streamed to storage, kept only if it is whole and right.",
+  },
+  completeArtifact: {
+    ...adminWrite,
+    path: "/artifacts/:digest/complete",
+    access: "release:<glob>",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "artifact",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_unknown", "artifact_corrupt", "upload_invalid"],
+    summary: "Reads the whole back and checks its SHA-256; what is something else is taken away.",
+  },
+  artifact: {
+    ...read,
+    path: "/artifacts/:digest",
+    cached: false,
+    query: [],
+    answer: "bytes",
+    codes: ["invalid_field", "artifact_store_missing", "artifact_unknown", "artifact_damaged", "range_unsatisfiable"],
+    summary:
+      "A file of a published release, whole or a range. Its Repr-Digest is its own name, so that it is not signed; refusals are.",
+  },
   trustedRoot: {
     ...read,
     path: "/trusted-root",
@@ -294,6 +349,51 @@ export const ROUTE_TABLE = {
     answer: "ticket",
     codes: ["invalid_field"],
     summary: "A ticket with which one page opens one socket, within 30 seconds. Writes no statement.",
+  },
+  openSession: {
+    ...adminWrite,
+    path: "/session",
+    access: "token",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "session",
+    codes: ["csrf_refused", "invalid_field"],
+    summary:
+      "Signs a page of this very origin in: its token is exchanged for a session of 15 minutes, half in a cookie. Writes no statement.",
+  },
+  session: {
+    ...read,
+    path: "/session",
+    access: "session",
+    cached: false,
+    query: [],
+    answer: "session",
+    codes: [],
+    summary: "Who is signed in, and until when.",
+  },
+  renewSession: {
+    ...adminWrite,
+    path: "/session/renew",
+    access: "session",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "session",
+    codes: [],
+    summary: "15 minutes more for a session, never past its token. Writes no statement.",
+  },
+  endSession: {
+    ...adminWrite,
+    path: "/session/end",
+    access: "session",
+    writes: false,
+    query: [],
+    request: "empty",
+    answer: "sessionEnd",
+    codes: [],
+    summary:
+      "Signs the page out: the session is worth nothing from then on, wherever its halves are. Writes no statement.",
   },
   watch: {
     ...read,
@@ -485,3 +585,5 @@ export const WRITE_CODES: readonly ErrorCode[] = [
 ];
 /** And what takes a token. */
 export const TOKEN_CODES: readonly ErrorCode[] = ["token_missing", "forbidden"];
+/** And what a page's session, in the place of a token, may be refused with. */
+export const SESSION_CODES: readonly ErrorCode[] = ["csrf_refused", "session_expired", "session_missing"];

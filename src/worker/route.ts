@@ -5,10 +5,14 @@ import { TesError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import type { JsonValue } from "../core/json.ts";
 import type { Receipt } from "../protocol/answers.ts";
+import type { PageSession } from "../protocol/page-session.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import type { Command } from "../registry/decide.ts";
+import type { Shelf } from "./artifacts/shelf.ts";
 import type { Ledger, Write } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
+import type { Page } from "./page.ts";
+import type { Sessions } from "./sessions.ts";
 import { type Saying, sayJson } from "./sign-response.ts";
 import type { SigningKeys } from "./signing-key.ts";
 import type { Store, StoredBlob } from "./store.ts";
@@ -20,10 +24,13 @@ export interface Host {
   readonly metrics: Metrics;
   readonly tickets: Tickets;
   readonly keyCache: { readonly hits: number; readonly misses: number };
+  /** Open sockets. */
+  subscribers(): number;
   /** The receipts of the statements that changed who signs, each of the tree just after it. */
   announcements(): Promise<Receipt[]>;
   /** Tells another registry's object that it is not listed any more. */
   delisted(name: string): Promise<void>;
+  readonly shelf: Pick<Shelf, "begin" | "standing">;
   /** Lets other requests in. */
   pause(): Promise<void>;
 }
@@ -34,12 +41,17 @@ export interface RouteContext {
   readonly store: Store;
   readonly writer: Writer;
   readonly keys: SigningKeys;
+  readonly sessions: Sessions;
   readonly host: Host;
   /** Path parameters, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
-  /** Of the token, if one came. */
+  /** Of the token, if one came or a session stands for one. */
   readonly claims: TokenClaims | undefined;
+  /** What the browser said of the page that asks. */
+  readonly page: Page | undefined;
+  /** That page's session, where it stands for a token. */
+  readonly session: PageSession | undefined;
   /** The body of a write, parsed strictly. */
   readonly json: JsonValue;
   /** Milliseconds. */

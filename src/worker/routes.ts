@@ -7,6 +7,7 @@ import * as reads from "./reads.ts";
 import * as releases from "./releases.ts";
 import { authorise, type Handler } from "./route.ts";
 import { ROUTE_TABLE, type RouteName, type RouteSpec } from "./route-table.ts";
+import * as sessions from "./session-routes.ts";
 import { sayProblem } from "./sign-response.ts";
 import * as transfer from "./transfer.ts";
 import * as writes from "./writes.ts";
@@ -47,9 +48,18 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   bundles: releases.bundles,
   yank: publishing.yank,
   unyank: publishing.unyank,
+  beginArtifact: publishing.beginArtifact,
+  artifactPart: publishing.artifactStanding,
+  completeArtifact: publishing.artifactStanding,
+  // The Worker serves files; what comes here is refused.
+  artifact: releases.artifact,
   trustedRoot: releases.trustedRoot,
   tokens: writes.tokens,
   tickets: writes.tickets,
+  openSession: sessions.open,
+  session: sessions.show,
+  renewSession: sessions.renew,
+  endSession: sessions.end,
   // RFC 9110 section 15.5.22: the answer names the protocol.
   watch: () => sayProblem(new TesError("upgrade_required"), { upgrade: "websocket" }),
   revoke: writes.revoke,
@@ -66,6 +76,7 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
       registry: ledger.registry,
       size: ledger.size,
       entities: ledger.rows.entityCount(),
+      subscribers: host.subscribers(),
       keyCache: host.keyCache,
       rows: store.counts,
     });

@@ -35,6 +35,10 @@ export interface SigningKeys {
   /** `tes-hmac` and `tes-ed25519`, in this order. */
   readonly signers: readonly [AnswerSigner, AnswerSigner];
   readonly token: { readonly kid: string; readonly key: CryptoKey };
+  /** Seals the cookies of pages. */
+  readonly session: CryptoKey;
+  /** Makes the other half of a page's session. */
+  readonly csrf: CryptoKey;
   /** The public record of these keys, as the genesis carries it. */
   readonly record: GenesisKeys;
 }
@@ -61,11 +65,13 @@ function fromEnvironment(env: VersionDOEnv, slot: Slot): Candidate | undefined {
 async function derive(candidate: Candidate, registry: string): Promise<SigningKeys> {
   const { master, source, slot } = candidate;
   const kidOf = (purpose: Purpose) => symmetricKid(master, purpose, registry);
-  const [log, response, hmac, token, hmacKid, tokenKid] = await Promise.all([
+  const [log, response, hmac, token, session, csrf, hmacKid, tokenKid] = await Promise.all([
     deriveEd25519(master, "log-ed25519", registry),
     deriveEd25519(master, "response-ed25519", registry),
     deriveHmacKey(master, "response-hmac", registry),
     deriveHmacKey(master, "token-hs256", registry),
+    deriveHmacKey(master, "session", registry),
+    deriveHmacKey(master, "csrf", registry),
     kidOf("response-hmac"),
     kidOf("token-hs256"),
   ]);
@@ -78,6 +84,8 @@ async function derive(candidate: Candidate, registry: string): Promise<SigningKe
       { label: "tes-ed25519", alg: "ed25519", keyid: response.kid, key: response.privateKey },
     ],
     token: { kid: tokenKid, key: token },
+    session,
+    csrf,
     record: {
       "log-ed25519": { kid: log.kid, x: log.x },
       "response-ed25519": { kid: response.kid, x: response.x },

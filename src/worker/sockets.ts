@@ -77,8 +77,8 @@ export interface Sockets {
   message(ws: WebSocket, data: string | ArrayBuffer): Promise<void>;
   /** The other end has closed, or is gone. @param code of its close frame, if there was one */
   closed(ws: WebSocket, code?: number): void;
-  /** Looks after the sockets from which nothing comes. */
-  alarm(): Promise<void>;
+  /** Looks after the sockets from which nothing comes. @returns when to look again */
+  alarm(now: number): Promise<number | undefined>;
   /** The log has grown. */
   grown(): void;
   /** Ends every socket behind which a token stands. @returns how many */
@@ -90,11 +90,14 @@ export interface Sockets {
 const NORMAL = 1000;
 const NO_CODE = 1005;
 
-export function createSockets(ctx: DurableObjectState, host: SocketHost): Sockets {
+export function createSockets(
+  ctx: DurableObjectState,
+  host: SocketHost,
+  wakeAt: (at: number) => Promise<void>,
+): Sockets {
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
   const peers = createPeers(ctx, host.emit);
   const { keep, send, say, end } = peers;
-  let alarmAt: number | null | undefined;
   let source: { readonly live: Live; readonly events: EventSource } | undefined;
   let publishing = false;
   let again = false;
@@ -104,14 +107,6 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
       source = { live, events: createEventSource(live.ledger, live.writer, () => live.keys) };
     }
     return source.events;
-  };
-
-  const wakeAt = async (at: number): Promise<void> => {
-    if (alarmAt === undefined) alarmAt = await ctx.storage.getAlarm();
-    // In the past: it has fired, or is about to, and looks at everyone again.
-    if (alarmAt !== null && alarmAt !== undefined && alarmAt <= at) return;
-    alarmAt = at;
-    await ctx.storage.setAlarm(at);
   };
 
   const hand = (peer: Peer, event: EventText): boolean => {
@@ -351,9 +346,7 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
         // It is closed already, by us or by a code that must not be sent.
       }
     },
-    async alarm() {
-      const now = Date.now();
-      alarmAt = null;
+    async alarm(now) {
       let soonest = Number.POSITIVE_INFINITY;
       for (const peer of [...peers.all()]) {
         const pinged = ctx.getWebSocketAutoResponseTimestamp(peer.ws)?.getTime() ?? 0;
@@ -363,7 +356,7 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
         else if (step.session !== peer.kept.session) keep(peer, step.session);
         soonest = Math.min(soonest, deadline(peer.kept.session) ?? Number.POSITIVE_INFINITY);
       }
-      if (Number.isFinite(soonest)) await wakeAt(Math.max(soonest, now + 1));
+      return Number.isFinite(soonest) ? soonest : undefined;
     },
     grown() {
       again = true;

@@ -10,6 +10,7 @@ import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import type { Answer } from "./ask.ts";
 import { parseAuthorities, readWire } from "./authorities.ts";
 import { preflightHeaders } from "./cors.ts";
+import { dashAnswer, isDashboard } from "./dash.ts";
 import type { WorkerEnv } from "./env.ts";
 import { createEvents } from "./events.ts";
 import { answerFor, fromMemory } from "./front.ts";
@@ -60,6 +61,20 @@ app.get(GUIDE_PATH, async (context) => {
   } catch (thrown) {
     if (thrown instanceof TesError) return refuse(thrown, context.req.method);
     throw thrown;
+  }
+});
+
+const emit = createEvents((line) => console.log(line));
+
+app.use(async (context, next) => {
+  const url = new URL(context.req.url);
+  if (!isDashboard(url.pathname)) return next();
+  try {
+    return await dashAnswer(context.req.raw, url, context.env, emit);
+  } catch (thrown) {
+    if (!(thrown instanceof TesError)) throw thrown;
+    const { allow } = thrown.facts ?? {};
+    return responseOf(unsigned(sayProblem(thrown, typeof allow === "string" ? { allow } : {})), context.req.method);
   }
 });
 

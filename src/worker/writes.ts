@@ -71,9 +71,13 @@ export const tokens: Handler = async ({ claims, json, keys, ledger, now }) => {
   return sayJson(await mintToken(parseTokenRequest(json), keys, ledger.registry, now));
 };
 
-export const tickets: Handler = ({ claims, json, host, now }) => {
+export const tickets: Handler = ({ claims, page, session, json, host, now }) => {
   authorise(claims, "watch");
-  return sayJson(host.tickets.issue(claims!, parseTicketRequest(json).origin, now));
+  const { origin } = parseTicketRequest(json);
+  if (session !== undefined && origin !== page?.own) {
+    throw new TesError("invalid_field", { field: "/origin", detail: "A page gets tickets for its own origin." });
+  }
+  return sayJson(host.tickets.issue(claims!, origin, now));
 };
 
 export const revoke: Handler = (context) => {

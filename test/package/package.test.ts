@@ -32,9 +32,11 @@ describe("what is packed", () => {
   test("the built files, the launcher, licence and README, and nothing else", async () => {
     const { stdout } = await run("tar", ["-tzf", tarball]);
     const names = stdout.trim().split("\n");
+    expect(names).toContain("package/dist/dash/index.html");
     expect(names).toContain("package/dist/client.js");
     expect(names).toContain("package/dist/types/client/index.d.ts");
-    const allowed = /^package\/(?:package\.json|LICENSE|README\.md|bin\/[\w-]+\.mjs|dist\/[\w./-]+\.(?:js|d\.ts))$/;
+    const allowed =
+      /^package\/(?:package\.json|LICENSE|README\.md|bin\/[\w-]+\.mjs|dist\/[\w./-]+\.(?:js|d\.ts)|dist\/dash\/(?:index\.html|assets\/[\w.-]+))$/;
     expect(names.filter((name) => !allowed.test(name))).toEqual([]);
   });
 

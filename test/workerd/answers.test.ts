@@ -1,8 +1,12 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { type Bytes, utf8 } from "../../src/core/bytes.ts";
+import { contentDigest } from "../../src/core/digest.ts";
+import { sha256Hex } from "../../src/core/hash.ts";
 import { ROUTES } from "../../src/worker/routes.ts";
 import { VersionManagementDO } from "../../src/worker/version-management-do.ts";
 import {
+  type Asking,
   ask,
   codeOf,
   configure,
@@ -21,6 +25,8 @@ import {
   textOf,
   writing,
 } from "./authority.ts";
+import { halves, PAGE, signIn } from "./page.ts";
+import { envelopeOf, payloadOf, publisherOf, setRequest } from "./publisher.ts";
 import { expectHeaders } from "./refusals.ts";
 import { expectSigned, keysOf } from "./verifiers.ts";
 
@@ -42,12 +48,37 @@ afterEach(() => void vi.restoreAllMocks());
 interface Walk {
   readonly ok: () => Promise<Exchange>;
   readonly refused: readonly (() => Promise<Exchange>)[];
+  /** What a success alone may carry. */
+  readonly sets?: "cookie";
   /** Of the success. Default 200. */
   readonly status?: number;
 }
 
-/** Routes that this registry cannot answer well: what they do is in deployment.test.ts and transfer.test.ts. */
-const ELSEWHERE = ["registries", "delist", "move", "restore", "import", "importState"];
+/** Routes that this registry cannot answer well: artifacts.test.ts, deployment.test.ts and transfer.test.ts have them. */
+const ELSEWHERE = ["artifact", "registries", "delist", "move", "restore", "import", "importState"];
+
+/** A file of a release. */
+const FILE = { bytes: utf8("a file"), digest: sha256Hex(utf8("a file")) };
+
+const partOf = (bytes: Bytes): Asking => ({
+  body: bytes,
+  headers: {
+    authorization: `Bearer ${token}`,
+    "content-type": "application/octet-stream",
+    "content-digest": contentDigest(bytes),
+  },
+});
+
+const scopeOf = async () => ({
+  registry: "acme",
+  genesis: String(jsonOf(await ask("/v1/acme")).genesis),
+  entity: "global:main",
+});
+const publishersRequest = async () => setRequest(await scopeOf(), 1, [await publisherOf("ada")], 1);
+const releaseEnvelope = async () => {
+  const scope = { ...(await scopeOf()), version: "1.0.0" };
+  return envelopeOf(payloadOf(scope, [{ name: "a.txt", text: "a" }]), [await publisherOf("ada")]);
+};
 
 /** One way to succeed and some to fail, for each route of a registry. A new route has to be added here. */
 const WALKS: Readonly<Record<string, Walk>> = {
@@ -161,6 +192,99 @@ const WALKS: Readonly<Record<string, Walk>> = {
     ok: () => post("/v1/acme/tickets", { origin: "https://page.test" }, { token }),
     refused: [() => post("/v1/acme/tickets", {}, { token }), () => post("/v1/acme/tickets", {})],
   },
+  publishers: {
+    ok: () => ask("/v1/acme/publishers/global:main"),
+    refused: [() => ask("/v1/acme/publishers/global:absent")],
+  },
+  setPublishers: {
+    ok: async () => post("/v1/acme/publishers/global:main", await publishersRequest(), { token }),
+    refused: [
+      () => post("/v1/acme/publishers/global:main", {}, { token }),
+      async () => post("/v1/acme/publishers/global:main", { ...(await publishersRequest()), revision: 7 }, { token }),
+      async () => post("/v1/acme/publishers/global:main", await publishersRequest()),
+    ],
+  },
+  releases: {
+    ok: () => ask("/v1/acme/releases?entity=global:main&limit=1"),
+    refused: [() => ask("/v1/acme/releases?limit=0"), () => ask("/v1/acme/releases?entity=x")],
+  },
+  publish: {
+    ok: async () => post("/v1/acme/releases", { envelope: await releaseEnvelope() }, { token }),
+    refused: [
+      () => post("/v1/acme/releases", {}, { token }),
+      () => post("/v1/acme/releases", { envelope: {} }, { token }),
+      async () => post("/v1/acme/releases", { envelope: await releaseEnvelope() }),
+    ],
+  },
+  release: {
+    ok: () => ask("/v1/acme/releases/global:main/1.0.0"),
+    refused: [() => ask("/v1/acme/releases/global:main/9.9.9")],
+  },
+  bundles: {
+    ok: () => ask("/v1/acme/releases/global:main/1.0.0/bundle"),
+    refused: [() => ask("/v1/acme/releases/global:main/9.9.9/bundle")],
+  },
+  yank: {
+    ok: () => post("/v1/acme/releases/global:main/1.0.0/yank", { reason: "broken" }, { token }),
+    refused: [() => post("/v1/acme/releases/global:main/9.9.9/yank", {}, { token })],
+  },
+  unyank: {
+    ok: () => post("/v1/acme/releases/global:main/1.0.0/unyank", {}, { token }),
+    refused: [() => post("/v1/acme/releases/global:main/9.9.9/unyank", {}, { token })],
+  },
+  beginArtifact: {
+    ok: () => post(`/v1/acme/artifacts/${FILE.digest}`, { size: FILE.bytes.length }, { token }),
+    refused: [
+      () => post(`/v1/acme/artifacts/${FILE.digest}`, { size: -1 }, { token }),
+      () => post("/v1/acme/artifacts/x", { size: 1 }, { token }),
+      () => post(`/v1/acme/artifacts/${FILE.digest}`, { size: FILE.bytes.length }),
+    ],
+  },
+  artifactPart: {
+    ok: () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/1`, partOf(FILE.bytes)),
+    refused: [
+      () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/2`, partOf(FILE.bytes)),
+      () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/1`, partOf(FILE.bytes.slice(1))),
+      () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/0`, partOf(FILE.bytes)),
+    ],
+  },
+  completeArtifact: {
+    ok: () => post(`/v1/acme/artifacts/${FILE.digest}/complete`, {}, { token }),
+    refused: [() => post(`/v1/acme/artifacts/${"0".repeat(64)}/complete`, {}, { token })],
+  },
+  trustedRoot: { ok: () => ask("/v1/acme/trusted-root"), refused: [() => ask("/v1/acme/trusted-root?x")] },
+  openSession: {
+    sets: "cookie",
+    ok: () => post("/v1/acme/session", {}, { token, headers: PAGE }),
+    refused: [
+      () => post("/v1/acme/session", {}, { token }),
+      () => post("/v1/acme/session", {}, { headers: PAGE }),
+      () => post("/v1/acme/session", { more: 1 }, { token, headers: PAGE }),
+    ],
+  },
+  session: {
+    ok: async () => ask("/v1/acme/session", { headers: halves(await signIn(token)) }),
+    refused: [
+      () => ask("/v1/acme/session"),
+      () => ask("/v1/acme/session", { headers: { authorization: `Bearer ${token}` } }),
+    ],
+  },
+  renewSession: {
+    sets: "cookie",
+    ok: async () => post("/v1/acme/session/renew", {}, { headers: halves(await signIn(token)) }),
+    refused: [
+      () => post("/v1/acme/session/renew", {}, { token }),
+      () => post("/v1/acme/session/renew", {}, { headers: PAGE }),
+    ],
+  },
+  endSession: {
+    sets: "cookie",
+    ok: async () => post("/v1/acme/session/end", {}, { headers: halves(await signIn(token)) }),
+    refused: [
+      () => post("/v1/acme/session/end", {}, { token }),
+      async () => post("/v1/acme/session/end", { more: 1 }, { headers: halves(await signIn(token)) }),
+    ],
+  },
   // Its success is a socket, which nobody signs: sockets.test.ts.
   watch: { ok: () => ask("/v1/acme/watch"), refused: [() => ask("/v1/acme/watch?x=1")], status: 426 },
 };
@@ -172,13 +296,13 @@ describe("every route of a registry", () => {
 
   test.each(Object.entries(WALKS))(
     "%s: signed when it succeeds, signed when it is refused",
-    async (_name, { ok, refused, status = 200 }) => {
+    async (_name, { ok, refused, sets, status = 200 }) => {
       const keys = await keysOf("acme");
       const good = await ok();
       expect(good.status, textOf(good)).toBe(status);
       for (const answer of [good, ...(await Promise.all(refused.map((send) => send())))]) {
         await expectSigned(answer, keys);
-        expectHeaders(answer);
+        expectHeaders(answer, answer === good ? sets : undefined);
         if (answer === good) continue;
         expect(answer.status).toBeGreaterThanOrEqual(400);
         expect(jsonOf(answer)).toMatchObject({
@@ -239,6 +363,16 @@ describe("the closed list of what nobody signs", () => {
     ["a name that no registry has", () => ask("/v1/NOBODY"), 404, "registry_unknown"],
     ["a path outside /v1/{registry}", () => ask("/nothing"), 404, "route_unknown"],
     ["the root", () => ask("/"), 404, "route_unknown"],
+    ["the dashboard, where it is not built", () => ask("/dash"), 404, "route_unknown"],
+    ["what is not of the dashboard", () => ask("/dash/index.html"), 404, "route_unknown"],
+    ["a write to the dashboard", () => ask("/dash", { method: "POST", body: "x" }), 405, "method_not_allowed"],
+    ["a question to the dashboard", () => ask("/dash?x=1"), 400, "query_unknown"],
+    [
+      "a report of another page",
+      () => ask("/dash/csp-report", { body: "{}", headers: { "sec-fetch-site": "cross-site" } }),
+      403,
+      "csrf_refused",
+    ],
     ["the health check", () => ask("/healthz"), 200, null],
     ["another host", () => ask("https://evil.test/v1/acme"), 421, "misdirected_request"],
     [

@@ -7,12 +7,16 @@ import { expectSigned, type Keys, keysOf } from "./verifiers.ts";
 /** What is sent, the status and the code that it gets. */
 export type Refusal = readonly [name: string, send: () => Promise<Exchange>, status: number, code: string];
 
-/** Headers that every answer carries, and those that none does (design: never 304, never ETag). */
-export function expectHeaders({ status, headers }: Exchange): void {
+/**
+ * Headers that every answer carries, and those that none does (design: never 304, never ETag).
+ *
+ * @param mayHold a cookie: of those that open, renew or end a session only
+ */
+export function expectHeaders({ status, headers }: Exchange, mayHold?: "cookie"): void {
   expect(headers["cache-control"]).toMatch(/\bno-transform\b/);
   expect(headers["x-content-type-options"]).toBe("nosniff");
   expect(headers).not.toHaveProperty("etag");
-  expect(headers).not.toHaveProperty("set-cookie");
+  if (mayHold === undefined) expect(headers).not.toHaveProperty("set-cookie");
   expect([204, 304]).not.toContain(status);
 }
 

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { TesError } from "../../core/errors.ts";
 import { parseMasterKey } from "../../core/keys.ts";
+import { pathOf } from "../../protocol/paths.ts";
 import { dataPaths, keyText, looseMode, readIfPresent, readKeyFile, readRecoveryPublic } from "../local/data.ts";
 import { parsePort, USUAL_PORT } from "../local/port.ts";
 import { type Authority, type AuthorityOptions, startAuthority } from "../local/workerd.ts";
@@ -111,7 +112,11 @@ function announce(io: CommandIo, authority: Authority, options: ServeOptions): v
     return;
   }
   io.stdout(`${paint(io).bold(authority.url)}  data in ${resolve(io.cwd, options.data)}, stop with Ctrl-C\n`);
+  io.stdout(`dashboard: ${dashboardUrl(authority)}\n`);
 }
+
+/** Where the dashboard is. */
+export const dashboardUrl = ({ url }: Pick<Authority, "url">): string => `${url}${pathOf.dashboard()}`;
 
 /** Without a recovery key no registry opens by itself: whoever starts here should know what comes first. */
 async function adviseInit(io: CommandIo, options: ServeOptions): Promise<void> {

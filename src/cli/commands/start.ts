@@ -23,7 +23,7 @@ import { proposeRegistryFile } from "../proposal.ts";
 import { DEFAULT_DATA } from "../reach.ts";
 import { declareAll } from "./entity.ts";
 import { adviseRecovery, hasBegun } from "./init.ts";
-import { openAuthority, type ServeOptions, signingKeys, stopSignal, untilStopped } from "./serve.ts";
+import { dashboardUrl, openAuthority, type ServeOptions, signingKeys, stopSignal, untilStopped } from "./serve.ts";
 
 interface StartFlags extends ServeOptions {
   readonly exit?: true;
@@ -248,7 +248,10 @@ function whatNext(io: CommandIo, { url }: Authority, flags: StartFlags): string 
     `${run} verify${data}`,
     `curl -i ${url}/v1/${REGISTRY}`,
   ];
-  const head = flags.exit === true ? `Start it again with npm start, then try:` : `Serving on ${color.bold(url)}. Try:`;
+  const head =
+    flags.exit === true
+      ? `Start it again with npm start, then try:`
+      : `Serving on ${color.bold(url)}, dashboard on ${color.bold(dashboardUrl({ url }))}. Try:`;
   const foot = flags.exit === true ? "" : "Stop with Ctrl-C.\n";
   return `\n${head}\n${lines.map((line) => `  ${color.cyan(line)}\n`).join("")}${foot}`;
 }

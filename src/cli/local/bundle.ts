@@ -1,14 +1,16 @@
-/** The Workers as single files: bundled on the spot in a checkout, as built in the published package. */
+/** The Workers as single files, and the dashboard's: bundled on the spot in a checkout, as built in the published package. */
 
-import { copyFile, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TesError } from "../../core/errors.ts";
+import { buildDashboard } from "./dashboard.ts";
 import { reasonOf } from "./data.ts";
 
 /** File names in the run directory. */
 export const WORKER_MODULE = "worker.js";
 export const KV_MODULE = "kv-worker.js";
+const DASHBOARD = "dash";
 
 /** A checkout has this very file as TypeScript; the published package has the command line as one built file. */
 const FROM_SOURCE = import.meta.url.endsWith(".ts");
@@ -26,6 +28,28 @@ export async function writeWorkers(directory: string, workerEntry?: string): Pro
     writeWorker(workerEntry ?? beside("../../worker/worker.ts", "../worker.js"), join(directory, WORKER_MODULE)),
     writeWorker(beside("kv-worker.ts", "../kv-worker.js"), join(directory, KV_MODULE)),
   ]);
+}
+
+/**
+ * Puts the dashboard's files into a directory of their own below `directory`: built in a checkout, copied in the
+ * published package, so that neither changes under a workerd that runs.
+ *
+ * @returns the absolute path of that directory
+ * @throws {TesError} `internal` with what the bundler said, `file_unwritable`
+ */
+export async function placeDashboard(directory: string): Promise<string> {
+  const target = join(directory, DASHBOARD);
+  try {
+    await rm(target, { recursive: true, force: true });
+    // workerd does not start on a directory that is not there.
+    await mkdir(target, { recursive: true });
+    if (FROM_SOURCE) await buildDashboard(target);
+    else await cp(beside("", "../dash"), target, { recursive: true });
+  } catch (cause) {
+    if (cause instanceof TesError) throw cause;
+    throw new TesError("file_unwritable", { detail: `${target}: ${reasonOf(cause)}`, cause });
+  }
+  return target;
 }
 
 function beside(source: string, built: string): string {

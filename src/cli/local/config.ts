@@ -8,9 +8,13 @@ export interface LocalConfig {
   readonly port: number;
   /** Absolute path of the directory that holds the Durable Objects. */
   readonly objects: string;
+  /** Absolute path of the directory that holds the files of releases. */
+  readonly artifacts: string;
   /** Bundled Workers, as paths relative to the configuration file. */
   readonly workerModule: string;
   readonly kvModule: string;
+  /** Absolute path of the directory that holds the dashboard's files. Only read. */
+  readonly dashboard: string;
   /** Plain text bindings of the Worker. */
   readonly texts: Readonly<Record<string, string>>;
   /** Bindings whose values workerd reads from its own environment, under the same name: the secrets. */
@@ -58,6 +62,8 @@ export function renderConfig(config: LocalConfig): string {
   const bindings = [
     `(name = "VERSION_DO", durableObjectNamespace = "VersionManagementDO")`,
     `(name = "KV", kvNamespace = "kv")`,
+    `(name = "TES_BUNDLE_DISK", service = "artifacts")`,
+    `(name = "ASSETS", service = "dashboard")`,
     ...Object.entries(config.texts).map(([name, text]) => `(name = ${capnpText(name)}, text = ${capnpText(text)})`),
     ...config.environment.map((name) => `(name = ${capnpText(name)}, fromEnvironment = ${capnpText(name)})`),
   ];
@@ -86,7 +92,9 @@ const config :Workerd.Config = (
       durableObjectNamespaces = [(className = "KvStore", uniqueKey = "${KV_UNIQUE_KEY}", enableSql = true)],
       durableObjectStorage = (localDisk = "objects")
     )),
-    (name = "objects", disk = (path = ${capnpText(config.objects)}, writable = true))
+    (name = "objects", disk = (path = ${capnpText(config.objects)}, writable = true)),
+    (name = "artifacts", disk = (path = ${capnpText(config.artifacts)}, writable = true)),
+    (name = "dashboard", disk = (path = ${capnpText(config.dashboard)}, writable = false))
   ],
   sockets = [(name = "http", address = "127.0.0.1:${config.port}", http = (), service = "main")]
 );

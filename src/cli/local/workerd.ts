@@ -5,7 +5,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { TesError } from "../../core/errors.ts";
-import { KV_MODULE, WORKER_MODULE, writeWorkers } from "./bundle.ts";
+import { KV_MODULE, placeDashboard, WORKER_MODULE, writeWorkers } from "./bundle.ts";
 import { loopbackAuthorities, renderConfig } from "./config.ts";
 import { type DataPaths, prepareDataDir, readRecoveryPublic, reasonOf } from "./data.ts";
 import { acquireLock, type DirectoryLock } from "./lock.ts";
@@ -28,6 +28,8 @@ export interface AuthorityOptions {
   readonly log?: (line: string) => void;
   /** A Worker to bundle in place of src/worker/worker.ts, for tests. */
   readonly workerEntry?: string | undefined;
+  /** A directory of built files in place of the dashboard's, for tests. */
+  readonly dashboard?: string | undefined;
 }
 
 /** A running authority. */
@@ -82,10 +84,13 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
   const configPath = join(paths.run, CONFIG_FILE);
   const lock = await acquireLock(paths, configPath, options.note);
   try {
-    await writeWorkers(paths.run, options.workerEntry);
+    const [dashboard] = await Promise.all([
+      options.dashboard ?? placeDashboard(paths.run),
+      writeWorkers(paths.run, options.workerEntry),
+    ]);
     for (let tries = 1; ; tries++) {
       const port = await pickPort(options.port);
-      await writeConfig(configPath, paths, port, options.env);
+      await writeConfig(configPath, paths, port, dashboard, options.env);
       try {
         const authority = await settled(await launch(program, configPath, port, options), port, lock);
         if (options.port === undefined && port !== USUAL_PORT)
@@ -101,7 +106,13 @@ export async function startAuthority(options: AuthorityOptions): Promise<Authori
   }
 }
 
-async function writeConfig(path: string, paths: DataPaths, port: number, env: AuthorityOptions["env"]): Promise<void> {
+async function writeConfig(
+  path: string,
+  paths: DataPaths,
+  port: number,
+  dashboard: string,
+  env: AuthorityOptions["env"],
+): Promise<void> {
   const recovery = env.TES_RECOVERY_KEY ?? (await readRecoveryPublic(paths));
   const texts: Record<string, string> = {
     TES_AUTHORITIES: loopbackAuthorities(port).join(","),
@@ -114,8 +125,10 @@ async function writeConfig(path: string, paths: DataPaths, port: number, env: Au
   const config = renderConfig({
     port,
     objects: paths.objects,
+    artifacts: paths.artifacts,
     workerModule: WORKER_MODULE,
     kvModule: KV_MODULE,
+    dashboard,
     texts,
     environment: SECRET_NAMES.filter((name) => env[name] !== undefined),
   });

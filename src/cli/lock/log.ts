@@ -2,11 +2,9 @@
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { canonicalBytes } from "../../core/canonical-json.ts";
 import { TesError } from "../../core/errors.ts";
-import { sha256Hex } from "../../core/hash.ts";
-import { type JsonValue, parseJson } from "../../core/json.ts";
-import { type ExecutionLog, parseExecutionLog } from "../../protocol/execution-log.ts";
+import { parseJson } from "../../core/json.ts";
+import { type ExecutionLog, executionLogDigest, parseExecutionLog } from "../../protocol/execution-log.ts";
 import { showElapsed } from "../duration.ts";
 import { codeOf, reasonOf } from "../local/data.ts";
 
@@ -14,14 +12,11 @@ export const DEFAULT_LOG = "docs/TES-OPS-004-B-4-2-EXECUTION-LOG.md";
 
 export type Body = Omit<ExecutionLog, "digest">;
 
-export const digestOf = ({ digest: _, ...body }: ExecutionLog | (Body & { digest?: string })): string =>
-  sha256Hex(canonicalBytes(body as JsonValue));
-
 export const jsonPathOf = (path: string): string => path.replace(/(?:\.md)?$/, ".json");
 
 /** Writes both files, each at once. @throws {TesError} `file_unwritable` */
 export async function writeLog(path: string, body: Body): Promise<ExecutionLog> {
-  const log: ExecutionLog = { ...body, digest: digestOf(body) };
+  const log: ExecutionLog = { ...body, digest: executionLogDigest(body) };
   try {
     await mkdir(dirname(path), { recursive: true });
     for (const [name, text] of [
@@ -43,7 +38,7 @@ export async function readLog(path: string): Promise<ExecutionLog | null> {
   if (json === null && markdown === null) return null;
   if (json === null) throw new TesError("log_altered", { detail: `${jsonPathOf(path!)} is not there.` });
   const log = parseExecutionLog(parseJson(new TextEncoder().encode(json)));
-  if (log.digest !== digestOf(log))
+  if (log.digest !== executionLogDigest(log))
     throw new TesError("log_altered", { detail: `${jsonPathOf(path)} does not have the digest that it names.` });
   // The Markdown is written after the JSON: a kill in between leaves an older one of a run that is not complete.
   if (log.status === "complete" && markdown !== renderLog(log))

@@ -66,7 +66,7 @@ export async function failure(run: Running): Promise<{ exit: number; code: strin
 
 /** What `tes init` leaves in a data directory: the signing key, and the public half of the recovery key. */
 export async function prepareData(
-  place: Place,
+  place: Pick<Place, "dir">,
   { data = "data", signing, recovery }: { data?: string; signing?: TestKey; recovery: TestKey },
 ): Promise<string> {
   const dir = join(place.dir, data);

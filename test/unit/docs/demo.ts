@@ -117,6 +117,10 @@ const tokenClaims = `{"aud":"tes:default","jti":"${TOKEN_ID}","iat":1800000000,"
 const tokenInput = `${b64url(tokenHeader)}.${b64url(tokenClaims)}`;
 const tokenMac = createHmac("sha256", derived("token-hs256")).update(tokenInput).digest("base64url");
 
+const sessionText = `{"sid":"EBESExQVFhcYGRobHB0eHw","exp":1800000900000,"token":${tokenClaims}}`;
+const sessionMac = createHmac("sha256", derived("session")).update(b64url(sessionText)).digest("base64url");
+const csrf = createHmac("sha256", derived("csrf")).update("tes-csrf-v1\nEBESExQVFhcYGRobHB0eHw").digest("base64url");
+
 /** The answer to the bump, and the request it answers. */
 export const ANSWER_BODY = JSON.stringify({
   dryRun: false,
@@ -201,6 +205,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
     "recovery kid": recovery.kid,
   }),
   "demo-token": lines(tokenHeader, b64url(tokenHeader), tokenClaims, tokenMac),
+  "demo-session": lines(sessionText, `${b64url(sessionText)}.${sessionMac}`, csrf),
   "demo-answer": fields({
     ...ANSWER.headers,
     "signature-input": Object.entries(inputs)

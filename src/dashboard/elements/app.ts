@@ -1,0 +1,451 @@
+/** The page: bar, tabs, columns, dialogs; and which registry it looks at. */
+
+import { html, LitElement, nothing } from "lit";
+import { createClient, type TesError } from "../../client/index.ts";
+import { base } from "../look/base.ts";
+import { shell } from "../look/shell.ts";
+import { Access } from "../model/access.ts";
+import { type PinSource, pinSource, storedPins } from "../model/pins.ts";
+import { Registry } from "../model/registry.ts";
+import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
+import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
+import { explain, findingOf, remedyOf } from "../model/verdict.ts";
+import "./badge.ts";
+import "./bump.ts";
+import "./command.ts";
+import type { Bump } from "./bump.ts";
+import "./digest.ts";
+import "./entity.ts";
+import "./evidence.ts";
+import "./overview.ts";
+import "./palette.ts";
+import type { Action, Palette } from "./palette.ts";
+import { define, type PageEvents, type Subject } from "./panel.ts";
+import "./pulse.ts";
+import "./sign-in.ts";
+import type { SignIn } from "./sign-in.ts";
+import "./tree.ts";
+
+/** Pages that are fetched when they are first opened. */
+const LATER: Readonly<Partial<Record<Tab, () => Promise<unknown>>>> = {
+  history: () => import("./history.ts"),
+  releases: () => import("./releases.ts"),
+  keys: () => import("./keys.ts"),
+  guards: () => import("./guards.ts"),
+  metrics: () => import("./metrics.ts"),
+};
+/** The ages on the page move on without anything happening. */
+const CLOCK_MS = 1_000;
+const RENEW_CHECK_MS = 30_000;
+const ACTIVE_MS = 5 * 60_000;
+/** Three columns. */
+const WIDE = matchMedia("(min-width: 1200px)");
+
+export class App extends LitElement {
+  static override styles = [base, shell];
+  static override properties = {
+    route: { state: true },
+    subject: { state: true },
+    tick: { state: true },
+    registries: { state: true },
+    online: { state: true },
+    loaded: { state: true },
+    theme: { state: true },
+    said: { state: true },
+  };
+  declare route: Route;
+  declare subject: Subject | undefined;
+  declare tick: number;
+  declare registries: readonly string[];
+  declare online: boolean;
+  declare loaded: ReadonlySet<Tab>;
+  declare theme: Theme;
+  /** Said to readers that do not see. */
+  declare said: string;
+  #registry!: Registry;
+  #access!: Access;
+  #store = storedPins(localStorage);
+  #pinKey = "";
+  #used = Date.now();
+  #returnTo: HTMLElement | undefined;
+  #closed = false;
+
+  constructor() {
+    super();
+    this.tick = 0;
+    this.registries = [];
+    this.online = navigator.onLine;
+    this.loaded = new Set<Tab>(["entities"]);
+    this.theme = chosenTheme(localStorage);
+    this.said = "";
+    this.#address();
+  }
+
+  override connectedCallback(): void {
+    // What the page showed while this was loading.
+    this.replaceChildren();
+    super.connectedCallback();
+    addEventListener("hashchange", this.#address);
+    addEventListener("keydown", this.#keyed);
+    addEventListener("online", this.#network);
+    addEventListener("offline", this.#network);
+    addEventListener("storage", (event: StorageEvent) => this.#access.heard(event));
+    for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, this.#active, { passive: true });
+    setInterval(() => this.#moved(), CLOCK_MS);
+    setInterval(() => {
+      if (Date.now() - this.#used < ACTIVE_MS) void this.#access.renewIfDue();
+    }, RENEW_CHECK_MS);
+    this.addEventListener("tes-evidence", (event) => this.#show((event as CustomEvent<Subject>).detail));
+    this.addEventListener("tes-close", () => this.#hide());
+    this.addEventListener("tes-bump", (event) => {
+      const { entity, scope } = (event as CustomEvent<PageEvents["bump"]>).detail;
+      this.renderRoot.querySelector<Bump>("tes-bump")?.open(entity, scope);
+    });
+    this.addEventListener("tes-sign-in", (event) => {
+      const { reason, then } = (event as CustomEvent<PageEvents["sign-in"]>).detail;
+      this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open(reason, then);
+    });
+    this.addEventListener("tes-say", (event) => {
+      this.said = (event as CustomEvent<string>).detail;
+    });
+  }
+
+  readonly #active = (): void => {
+    this.#used = Date.now();
+  };
+
+  /** Goes where the address says. */
+  readonly #address = (): void => {
+    const { route, pin } = parseAddress(location.hash);
+    const first = this.#registry === undefined;
+    if (first || this.#registry.name !== route.registry || pin !== undefined) this.#open(route.registry, pin);
+    // The pin is taken; left in the address it would be taken again from a bookmark, which is right, but hides the page.
+    if (pin !== undefined) history.replaceState(null, "", addressOf(route.registry, route.tab, ...route.rest));
+    const before = this.route;
+    this.route = route;
+    const later = LATER[route.tab];
+    if (later !== undefined && !this.loaded.has(route.tab)) {
+      void later().then(() => {
+        this.loaded = new Set([...this.loaded, route.tab]);
+      });
+    }
+    if (before !== undefined && (before.tab !== route.tab || before.rest[0] !== route.rest[0]))
+      this.subject = undefined;
+  };
+
+  #open(name: string, pin: string | undefined): void {
+    this.#registry?.close();
+    this.subject = undefined;
+    const url = location.origin;
+    const common = { url, registry: name, store: this.#store };
+    this.#pinKey = `${url}/${name}`;
+    this.#access = new Access({ ...common, storage: localStorage, now: Date.now });
+    const access = this.#access;
+    const client = createClient({
+      ...common,
+      session: { csrf: access.csrf },
+      ...(pin === undefined ? { trustFirst: true } : { genesis: pin }),
+      onFirstTrust: () => pinSource(localStorage, this.#pinKey, "first-use"),
+      onVerified: (response) => registry.answered(response),
+    });
+    if (pin !== undefined) pinSource(localStorage, this.#pinKey, "address");
+    const registry: Registry = new Registry({ name, client, now: Date.now });
+    this.#registry = registry;
+    registry.addEventListener("change", () => this.#moved());
+    registry.addEventListener("stopped", (event) => this.#stopped(registry, (event as CustomEvent<TesError>).detail));
+    access.addEventListener("change", () => this.#signedChanged(registry));
+    void access.restore().then(() => registry.open());
+    if (this.registries.length === 0) void this.#list();
+  }
+
+  /** Who may see what has changed: read again as whoever that is now. */
+  #signedChanged(registry: Registry): void {
+    this.#moved();
+    if (registry === this.#registry && (registry.failure !== undefined || registry.link === "stopped"))
+      void registry.open();
+    if (this.registries.length === 0) void this.#list();
+  }
+
+  #stopped(registry: Registry, error: TesError): void {
+    if (registry !== this.#registry || findingOf(error) !== "sign-in") return;
+    // The session ended: on as anyone, if anyone may read.
+    this.#access.forget();
+  }
+
+  async #list(): Promise<void> {
+    try {
+      const access = new Access({
+        url: location.origin,
+        registry: "default",
+        store: this.#store,
+        storage: localStorage,
+        now: Date.now,
+      });
+      const client = createClient({
+        url: location.origin,
+        store: this.#store,
+        trustFirst: true,
+        session: { csrf: access.csrf },
+      });
+      this.registries = ["default", ...(await client.registries()).map(({ name }) => name)];
+    } catch {
+      // Only a list to choose from: the address still names any registry.
+      this.registries = [];
+    }
+  }
+
+  #moved(): void {
+    this.tick++;
+  }
+
+  readonly #network = (): void => {
+    this.online = navigator.onLine;
+    // Not at the next attempt, but now.
+    if (this.online) void this.#registry.open();
+  };
+
+  readonly #keyed = (event: KeyboardEvent): void => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      this.renderRoot.querySelector<Palette>("tes-palette")?.open();
+      return;
+    }
+    const target = event.composedPath()[0];
+    const typing = target instanceof HTMLElement && target.matches("input, textarea, select");
+    const modal = this.renderRoot.querySelectorAll("tes-palette, tes-bump, tes-sign-in");
+    if ([...modal].some((one) => one.shadowRoot?.querySelector("dialog")?.open === true)) return;
+    if (event.key === "Escape" && this.subject !== undefined) this.#hide();
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "/") {
+      event.preventDefault();
+      this.renderRoot.querySelector<Palette>("tes-palette")?.open();
+    }
+    const tab = TABS[Number(event.key) - 1];
+    if (/^[1-9]$/.test(event.key) && tab !== undefined) location.hash = addressOf(this.#registry.name, tab);
+  };
+
+  #show(subject: Subject): void {
+    const from = deepActive();
+    if (this.subject === undefined && from !== undefined) this.#returnTo = from;
+    this.subject = subject;
+    this.#closed = false;
+    void this.updateComplete.then(async () => {
+      const drawer = this.renderRoot.querySelector<LitElement>("tes-evidence");
+      await drawer?.updateComplete;
+      drawer?.renderRoot.querySelector<HTMLElement>("#evidence-title")?.focus();
+    });
+  }
+
+  #hide(): void {
+    this.#closed = true;
+    this.subject = undefined;
+    this.#returnTo?.focus();
+    this.#returnTo = undefined;
+  }
+
+  get #actions(): Action[] {
+    const signed = this.#access.signed !== undefined;
+    return [
+      { name: this.theme === "light" ? "Dark theme" : "Light theme", hint: "look", run: this.#turn },
+      signed
+        ? { name: "Sign out", hint: "session", run: () => void this.#access.signOut() }
+        : { name: "Sign in", hint: "session", run: () => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open() },
+      ...this.registries
+        .filter((name) => name !== this.#registry.name)
+        .map((name) => ({
+          name: `Go to registry ${name}`,
+          hint: "registry",
+          run: () => {
+            location.hash = addressOf(name, "entities");
+          },
+        })),
+    ];
+  }
+
+  readonly #turn = (): void => {
+    this.theme = turnTheme(localStorage);
+  };
+
+  /** Where there is room, the evidence of what was chosen stands beside it, until a person closes it. */
+  override willUpdate(): void {
+    const { tab, rest } = this.route;
+    const entity = tab === "entities" ? this.#registry.entities.get(rest[0] ?? "") : undefined;
+    const beside = this.subject === undefined || (this.subject.kind === "statement" && this.subject.beside === true);
+    if (entity === undefined || this.#closed || !beside || !WIDE.matches) return;
+    if (this.subject?.kind === "statement" && this.subject.seq === entity.seq) return;
+    this.subject = { kind: "statement", seq: entity.seq, entity: entity.entity, beside: true };
+  }
+
+  override render() {
+    const registry = this.#registry;
+    const { tab } = this.route;
+    document.title = `${this.route.rest[0] ?? registry.name} · TES`;
+    return html`
+      <a class="skip" href="#main" @click=${this.#skip}>To the content</a>
+      ${this.#bar()}
+      <nav aria-label="Pages"><ul>
+        ${TABS.map(
+          (name) =>
+            html`<li><a href=${addressOf(registry.name, name)} aria-current=${name === tab ? "page" : nothing}>${name[0]!.toUpperCase() + name.slice(1)}</a></li>`,
+        )}
+      </ul></nav>
+      ${this.#banner()}
+      <div class="columns ${tab === "entities" ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
+        ${
+          tab === "entities" && registry.state !== undefined
+            ? html`<aside class="tree" aria-label="Entities"><tes-tree .registry=${registry} .access=${this.#access} .tick=${this.tick} .chosen=${this.route.rest[0]}></tes-tree></aside>`
+            : nothing
+        }
+        <main id="main" tabindex="-1">${this.#content()}</main>
+        ${
+          this.subject === undefined
+            ? nothing
+            : html`<aside class="drawer" aria-labelledby="evidence-label"><span id="evidence-label" class="hidden-label">Evidence</span>
+                <tes-evidence .registry=${registry} .tick=${this.tick} .subject=${this.subject}></tes-evidence></aside>`
+        }
+      </div>
+      <div class="hidden-label" role="status">${this.said}</div>
+      <tes-palette .registry=${registry} .tick=${this.tick} .extra=${this.#actions}></tes-palette>
+      <tes-bump .registry=${registry} .access=${this.#access} .tick=${this.tick}></tes-bump>
+      <tes-sign-in .registry=${registry} .access=${this.#access}></tes-sign-in>
+    `;
+  }
+
+  #bar() {
+    const registry = this.#registry;
+    const names = this.registries.includes(registry.name) ? this.registries : [registry.name, ...this.registries];
+    const signed = this.#access.signed;
+    return html`<header class="bar">
+      <a class="mark" href=${addressOf(registry.name, "entities")} aria-label="TES, ${registry.name}"
+        ><svg viewBox="0 0 32 32" aria-hidden="true"><path class="hex" d="M16 1.5 28.6 8.75v14.5L16 30.5 3.4 23.25V8.75z" /><path class="tick" d="m9.6 16.4 4.3 4.3 8.6-9" /></svg
+        ><span>TES</span></a>
+      ${
+        names.length > 1
+          ? html`<label class="hidden-label" for="registry">Registry</label>
+              <select id="registry" .value=${registry.name} @change=${this.#switched}>${names.map((name) => html`<option ?selected=${name === registry.name}>${name}</option>`)}</select>`
+          : html`<span class="name">${registry.name}</span>`
+      }
+      <button type="button" class="find" @click=${() => this.renderRoot.querySelector<Palette>("tes-palette")?.open()}>
+        <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5" /><path d="m10.5 10.5 3.5 3.5" /></svg><span>Find or do</span><kbd>Ctrl K</kbd>
+      </button>
+      <span class="gap"></span>
+      <button type="button" class="plain theme" aria-label=${this.theme === "light" ? "Dark theme" : "Light theme"} @click=${this.#turn}>
+        <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" /><path class="half" d="M8 2a6 6 0 0 1 0 12z" /></svg>
+      </button>
+      ${
+        signed === undefined
+          ? html`<button type="button" class="plain" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button>`
+          : html`<button type="button" class="plain who" title="Scopes: ${signed.scope.join(", ")}" @click=${() => void this.#access.signOut()}><span class="sub">${signed.sub ?? "Signed in"}</span><span class="muted">Sign out</span></button>`
+      }
+      <tes-pulse .registry=${registry} .tick=${this.tick}></tes-pulse>
+    </header>`;
+  }
+
+  #banner() {
+    const { refusal, link, retryAt, failure } = this.#registry;
+    if (refusal !== undefined) {
+      return html`<div class="banner refused" role="alert">
+        <tes-badge standing="refused" word=${explain(refusal.error)}></tes-badge>
+        <button type="button" class="plain" @click=${() => this.#show({ kind: "pulse" })}>Show what was refused</button>
+      </div>`;
+    }
+    if (!this.online)
+      return html`<div class="banner" role="status"><tes-badge standing="outage" word="You are offline. What is here was checked before; it goes on without a gap when you are back."></tes-badge></div>`;
+    if (link === "waiting" && failure === undefined) {
+      const inSeconds = Math.max(0, Math.ceil(((retryAt ?? 0) - Date.now()) / 1000));
+      return html`<div class="banner" role="status">
+        <tes-badge standing="outage" word="The authority is out of reach. Trying again ${inSeconds > 0 ? `in ${inSeconds} s` : "now"}."></tes-badge>
+        <button type="button" class="plain" @click=${() => void this.#registry.open()}>Now</button>
+      </div>`;
+    }
+    return nothing;
+  }
+
+  #content() {
+    const registry = this.#registry;
+    if (registry.failure !== undefined) return this.#failure(registry.failure);
+    if (registry.state === undefined) {
+      return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Checking the chain of keys of ${registry.name}"></tes-badge></div>`;
+    }
+    const { tab, rest } = this.route;
+    if (!this.loaded.has(tab))
+      return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Opening"></tes-badge></div>`;
+    const access = this.#access;
+    switch (tab) {
+      case "entities":
+        return rest[0] === undefined
+          ? html`<tes-overview .registry=${registry} .access=${access} .tick=${this.tick}></tes-overview>`
+          : html`<tes-entity .registry=${registry} .access=${access} .tick=${this.tick} .chosen=${rest[0]}></tes-entity>`;
+      case "history":
+        return html`<tes-history .registry=${registry} .access=${access} .tick=${this.tick} .rest=${rest}></tes-history>`;
+      case "releases":
+        return html`<tes-releases .registry=${registry} .access=${access} .tick=${this.tick} .rest=${rest}></tes-releases>`;
+      case "keys":
+        return html`<tes-keys .registry=${registry} .access=${access} .tick=${this.tick} .pinKey=${this.#pinKey} .pinSource=${this.#source}></tes-keys>`;
+      case "guards":
+        return html`<tes-guards .registry=${registry} .access=${access} .tick=${this.tick}></tes-guards>`;
+      case "metrics":
+        return html`<tes-metrics .registry=${registry} .access=${access} .tick=${this.tick}></tes-metrics>`;
+    }
+  }
+
+  get #source(): PinSource {
+    return pinSource(localStorage, this.#pinKey);
+  }
+
+  #failure(error: TesError) {
+    const finding = findingOf(error);
+    const name = this.#registry.name;
+    const absent = error.facts?.claim === "registry_unknown";
+    const closed = finding === "sign-in" || error.code === "forbidden";
+    const title = closed
+      ? "This registry is read by holders of a token."
+      : absent
+        ? `There is no registry named ${name} here, as far as anyone can tell you.`
+        : explain(error);
+    return html`<div class="page failure">
+      <tes-badge standing=${finding === "refused" ? "refused" : finding === "outage" ? "outage" : "unchecked"} word=${finding === "refused" ? "Refused by this browser" : finding === "outage" ? "Out of reach" : "Not shown"}></tes-badge>
+      <h1 class="break">${title}</h1>
+      <p class="lede">${error.detail ?? ""} ${closed ? "Sign in with one that has the scope read." : absent ? "" : remedyOf(error)}</p>
+      ${
+        closed
+          ? html`<div class="row"><button type="button" class="primary" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button></div>`
+          : finding === "refused"
+            ? html`<tes-command text="tes verify --url ${location.origin} --registry ${name}"></tes-command>
+                <p class="muted small">Finding: <code>${error.code}</code>. If you know why it changed, what this browser remembers can be dropped on purpose:</p>
+                <div class="row"><button type="button" @click=${this.#forget}>Forget what this browser remembers of ${name}</button></div>`
+            : html`${absent ? html`<p>Whoever holds the key opens one:</p><tes-command text="tes init"></tes-command>` : nothing}
+                <div class="row"><button type="button" @click=${() => void this.#registry.open()}>Ask again</button></div>`
+      }
+    </div>`;
+  }
+
+  readonly #forget = async (): Promise<void> => {
+    const { forgetPin } = await import("../model/pins.ts");
+    if (
+      !confirm(
+        `Forget the genesis and the log that this browser knows of ${this.#registry.name}? The next answer will be believed without comparing.`,
+      )
+    )
+      return;
+    forgetPin(localStorage, this.#pinKey);
+    this.#open(this.#registry.name, undefined);
+  };
+
+  readonly #switched = (event: Event): void => {
+    location.hash = addressOf((event.target as HTMLSelectElement).value, this.route.tab);
+  };
+
+  readonly #skip = (event: Event): void => {
+    event.preventDefault();
+    this.renderRoot.querySelector<HTMLElement>("#main")?.focus();
+  };
+}
+define("tes-app", App);
+
+/** What has the focus, through every shadow tree. */
+function deepActive(): HTMLElement | undefined {
+  let active = document.activeElement;
+  while (active?.shadowRoot?.activeElement != null) active = active.shadowRoot.activeElement;
+  return active instanceof HTMLElement ? active : undefined;
+}

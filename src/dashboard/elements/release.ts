@@ -1,0 +1,201 @@
+/** One release, proved here from the genesis to each publisher's signature. */
+
+import { css, html, nothing } from "lit";
+import type { JsonValue, ProvenRelease, TesError } from "../../client/index.ts";
+import { addressOf } from "../model/route.ts";
+import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
+import { bytes, count, moment, plural } from "../model/words.ts";
+import "./badge.ts";
+import { reachOf } from "./command.ts";
+import "./digest.ts";
+import "./reason.ts";
+import { define, Panel } from "./panel.ts";
+
+const MAX_FILES_SHOWN = 200;
+
+export class Release extends Panel {
+  static override properties = {
+    ...Panel.properties,
+    entity: {},
+    version: {},
+    found: { state: true },
+    error: { state: true },
+  };
+  declare entity: string;
+  declare version: string;
+  declare found: ProvenRelease | undefined;
+  declare error: TesError | undefined;
+  #of = "";
+
+  static override styles = [
+    ...Panel.styles,
+    css`
+      .version {
+        margin-top: var(--s8);
+        font: 500 var(--t32) / 1.15 var(--mono);
+        font-variant-numeric: tabular-nums;
+        letter-spacing: -0.02em;
+        overflow-wrap: anywhere;
+      }
+      section > h2 {
+        margin-bottom: var(--s12);
+      }
+      .signers li {
+        display: flex;
+        align-items: center;
+        gap: var(--s12);
+        min-height: 40px;
+        border-bottom: 1px solid var(--line-soft);
+        font-size: var(--t13);
+      }
+      pre {
+        margin: 0;
+        padding: var(--s12) var(--s16);
+        border-radius: var(--r6);
+        background: var(--surface);
+        font-size: var(--t12);
+        white-space: pre-wrap;
+        overflow-wrap: anywhere;
+        max-height: 360px;
+        overflow: auto;
+      }
+      summary {
+        color: var(--accent-text);
+        cursor: pointer;
+        font-size: var(--t13);
+      }
+      details pre {
+        margin-top: var(--s8);
+      }
+    `,
+  ];
+
+  override willUpdate(): void {
+    const key = `${this.registry.name} ${this.entity} ${this.version}`;
+    if (key === this.#of) return;
+    this.#of = key;
+    this.found = undefined;
+    this.error = undefined;
+    void this.#load(key);
+  }
+
+  override render() {
+    const { registry, found, error } = this;
+    return html`<div class="page">
+      <header>
+        <p class="small"><a href=${addressOf(registry.name, "releases")}>Releases</a> <span class="muted">/</span> <a class="break" href=${addressOf(registry.name, "entities", this.entity)}>${this.entity}</a></p>
+        <p class="version">${this.version}</p>
+        ${
+          error !== undefined
+            ? html`<p class="note ${findingOf(error) === "refused" || findingOf(error) === "answer" ? "refused" : "warn"}">
+                <tes-badge standing=${findingOf(error) === "outage" ? "outage" : findingOf(error) === "refused" ? "refused" : "unchecked"}></tes-badge><br />
+                ${explain(error)} ${error.detail ?? ""} ${remedyOf(error)}</p>`
+            : found === undefined
+              ? html`<tes-badge standing="checking" word="Checking every signature"></tes-badge>`
+              : html`<tes-badge standing="proven" word="Proven here: ${plural(found.signers.length, "publisher")} of ${count(found.publishers.keys)} signed, ${count(found.publishers.threshold)} had to"></tes-badge>`
+        }
+      </header>
+      ${found === undefined ? nothing : this.#whole(found)}
+    </div>`;
+  }
+
+  #whole(found: ProvenRelease) {
+    const { signers, subjects, attestations, yanked, seq, at, publishers } = found;
+    return html`
+      ${
+        yanked === null
+          ? nothing
+          : html`<div class="note warn">Withdrawn ${moment(yanked.at)}, by statement ${count(yanked.seq)}. Do not install it.
+              ${yanked.reason === undefined ? nothing : html`<tes-reason .registry=${this.registry} digest=${yanked.reason.digest}></tes-reason>`}</div>`
+      }
+      <dl class="facts">
+        <dt>Logged</dt>
+        <dd>${moment(at)}, from <button type="button" class="plain" @click=${() => this.tellPage("evidence", { kind: "statement", seq })}>statement ${count(seq)}</button></dd>
+        <dt>Publishers</dt>
+        <dd>revision ${publishers.revision}${publishers.recovered ? ", named with the recovery key" : ""}</dd>
+      </dl>
+      <section>
+        <h2>Signed by</h2>
+        <ul class="signers">${signers.map(
+          (
+            signer,
+          ) => html`<li><tes-badge bare standing="proven"></tes-badge><tes-digest value=${signer.kid} label="publisher key id"></tes-digest>
+            <button type="button" class="plain" @click=${() => this.tellPage("evidence", { kind: "statement", seq: signer.seq })}>statement ${count(signer.seq)}</button></li>`,
+        )}</ul>
+      </section>
+      <section>
+        <h2>${plural(subjects.length, "file")}</h2>
+        <div class="scroll-x" tabindex="0" role="region" aria-label="Files"><table>
+          <thead><tr><th scope="col">Name</th><th scope="col">Size</th><th scope="col">SHA-256</th><th scope="col">Where</th></tr></thead>
+          <tbody>${subjects.slice(0, MAX_FILES_SHOWN).map(
+            ({ name, size, sha256, downloadLocation }) => html`<tr>
+              <td class="break">${name}</td>
+              <td class="muted">${bytes(size)}</td>
+              <td><tes-digest value=${sha256} label="SHA-256 of ${name}"></tes-digest></td>
+              <td class="break muted">${downloadLocation ?? "stored here"}</td>
+            </tr>`,
+          )}</tbody>
+        </table></div>
+        ${subjects.length > MAX_FILES_SHOWN ? html`<p class="muted small">and ${count(subjects.length - MAX_FILES_SHOWN)} more, in SHA256SUMS beside the files.</p>` : nothing}
+      </section>
+      <section>
+        <h2>How it was built, as its publishers say</h2>
+        <dl class="facts">${factsOf(found.provenance).map(([name, value]) => html`<dt>${name}</dt><dd class="break mono">${value}</dd>`)}</dl>
+        <details><summary>The whole provenance</summary><pre tabindex="0">${JSON.stringify(found.provenance, null, 2)}</pre></details>
+      </section>
+      ${attestations.map(
+        ({ predicateType, predicate, signers: by }) => html`<section>
+          <h2>${titleOf(predicateType)}</h2>
+          <p class="small muted break">${predicateType}, signed by ${plural(by.length, "publisher")}</p>
+          <details><summary>Show it</summary><pre tabindex="0">${JSON.stringify(predicate, null, 2)}</pre></details>
+        </section>`,
+      )}
+      <section>
+        <h2>Check it elsewhere</h2>
+        <tes-command text=${`tes verify ./${subjects[0]?.name ?? "FILE"} --online --expect ${this.entity}@${this.version} \\\n  ${reachOf(this.registry.name, found.genesis)}`}></tes-command>
+      </section>`;
+  }
+
+  async #load(key: string): Promise<void> {
+    try {
+      const { release } = await this.registry.client.releaseOf(this.entity, this.version);
+      if (key === this.#of) this.found = release;
+    } catch (thrown) {
+      if (key === this.#of) this.error = asTesError(thrown);
+      this.registry.failed(thrown, `the release ${this.entity} ${this.version}`);
+    }
+  }
+}
+define("tes-release", Release);
+
+function titleOf(predicateType: string): string {
+  if (predicateType.includes("cyclonedx") || predicateType.includes("spdx")) return "Bill of materials";
+  return "Attestation";
+}
+
+/** What SLSA provenance v1 says that people look for. */
+function factsOf(provenance: JsonValue): [string, string][] {
+  const at = (...path: string[]): JsonValue | undefined =>
+    path.reduce<JsonValue | undefined>(
+      (value, name) =>
+        typeof value === "object" && value !== null && !Array.isArray(value)
+          ? (value as { readonly [member: string]: JsonValue })[name]
+          : undefined,
+      provenance,
+    );
+  const said: [string, JsonValue | undefined][] = [
+    ["Builder", at("runDetails", "builder", "id")],
+    ["Run", at("runDetails", "metadata", "invocationId")],
+    ["Command", at("buildDefinition", "externalParameters", "command")],
+    ["Started", at("runDetails", "metadata", "startedOn")],
+    ["Finished", at("runDetails", "metadata", "finishedOn")],
+  ];
+  const dependencies = at("buildDefinition", "resolvedDependencies");
+  if (Array.isArray(dependencies)) {
+    for (const one of dependencies as { readonly uri?: JsonValue }[]) said.push(["Built from", one.uri]);
+  }
+  return said.flatMap(([name, value]) => {
+    if (value === undefined) return [];
+    return [[name, typeof value === "string" ? value : JSON.stringify(value)]] as [string, string][];
+  });
+}

@@ -1,0 +1,268 @@
+/** One registry as this page knows it: what was answered, what was proved, what was refused, and what comes in. */
+
+import type {
+  EntityView,
+  Provenance,
+  StateAnswer,
+  Statement,
+  TesClient,
+  TesError,
+  Trust,
+  VerifiedResponse,
+  Watched,
+} from "../../client/index.ts";
+import { createProofs, type Proof, type Proofs } from "./proofs.ts";
+import { asTesError, findingOf } from "./verdict.ts";
+import { versionIn } from "./words.ts";
+
+export type Link = "opening" | "live" | "waiting" | "stopped";
+
+/** A refusal or an outage, kept. */
+export interface Incident {
+  readonly error: TesError;
+  readonly what: string;
+  readonly at: number;
+}
+
+/** How an answer was signed, from the last one. */
+export interface Signing {
+  readonly provenance: Provenance;
+  readonly keyid: string;
+  readonly at: number;
+}
+
+export interface RegistryOptions {
+  readonly name: string;
+  readonly client: TesClient;
+  readonly now: () => number;
+}
+
+/** Statements that are shown at once when the page opens, and that stay in the feed. */
+const RECENT = 40;
+const MAX_FEED = 400;
+const MAX_INCIDENTS = 50;
+
+/** Tells `change` after everything that changes what it shows. */
+export class Registry extends EventTarget {
+  readonly name: string;
+  readonly client: TesClient;
+  readonly proofs: Proofs;
+  readonly now: () => number;
+
+  trust: Trust | undefined;
+  state: StateAnswer | undefined;
+  entities: ReadonlyMap<string, EntityView> = new Map();
+  signing: Signing | undefined;
+  /** Statements in the log, as far as this page has proved. */
+  size = 0;
+  link: Link = "opening";
+  retryAt: number | undefined;
+  /** When something was last proved. */
+  provedAt: number | undefined;
+  /** Newest first. */
+  feed: readonly Watched[] = [];
+  incidents: readonly Incident[] = [];
+  /** What was refused first. It stays: nothing that comes later makes it good. */
+  refusal: Incident | undefined;
+  /** Why there is nothing to show. */
+  failure: TesError | undefined;
+
+  #stop: AbortController | undefined;
+  #next: number | undefined;
+  #told = false;
+
+  constructor({ name, client, now }: RegistryOptions) {
+    super();
+    this.name = name;
+    this.client = client;
+    this.now = now;
+    const failed = (thrown: unknown, seq: number): void => this.failed(thrown, `statement ${seq}`);
+    this.proofs = createProofs(
+      () => client,
+      now,
+      () => this.tell(),
+      failed,
+    );
+  }
+
+  /** Reads the state and follows the log, until {@link close}. */
+  async open(): Promise<void> {
+    this.#stop?.abort();
+    const stop = new AbortController();
+    this.#stop = stop;
+    try {
+      this.trust = await this.client.trust();
+      await this.refresh();
+      this.failure = undefined;
+    } catch (thrown) {
+      if (stop.signal.aborted) return;
+      this.failure = asTesError(thrown);
+      this.link = findingOf(this.failure) === "outage" ? "waiting" : "stopped";
+      this.failed(thrown, "the registry's keys and state");
+      if (this.link === "waiting") this.#retry(stop.signal);
+      return;
+    }
+    if (!stop.signal.aborted) await this.#follow(stop.signal);
+  }
+
+  close(): void {
+    this.#stop?.abort();
+    this.#stop = undefined;
+  }
+
+  /** The whole state again. */
+  async refresh(): Promise<void> {
+    const state = await this.client.state();
+    this.state = state;
+    this.entities = new Map(state.entities.map((entity) => [entity.entity, entity]));
+    this.#next = Math.max(this.#next ?? 0, state.size);
+    this.size = Math.max(this.size, state.size);
+    this.#proved();
+  }
+
+  /** The client tells of every answer whose signature held. */
+  answered({ provenance, signature }: VerifiedResponse): void {
+    this.signing = { provenance, keyid: signature.keyid, at: this.now() };
+    this.#proved();
+  }
+
+  /** Keeps a failure where it is seen. */
+  failed(thrown: unknown, what: string): void {
+    const error = asTesError(thrown);
+    const finding = findingOf(error);
+    if (finding !== "refused" && finding !== "outage") return;
+    const incident = { error, what, at: this.now() };
+    this.incidents = [incident, ...this.incidents].slice(0, MAX_INCIDENTS);
+    if (finding === "refused") this.refusal ??= incident;
+    this.tell();
+  }
+
+  /** What the badge of an entity shows: whether the log's own statement gives it this version. */
+  verdictOf(entity: EntityView): Proof {
+    const proof = this.proofs.of(entity.seq);
+    if (proof.standing !== "proven" || proof.statement === undefined) return proof;
+    const said = versionIn(proof.statement, entity.entity);
+    return said === undefined || said === entity.version ? proof : { ...proof, standing: "refused" };
+  }
+
+  /** Statements of the log from an index on, proved, oldest first. */
+  async read(from: number, count: number): Promise<Watched[]> {
+    const stop = new AbortController();
+    const end = Math.min(from + count, this.size);
+    const found: Watched[] = [];
+    try {
+      for await (const one of this.client.watch({
+        since: from,
+        signal: stop.signal,
+        onConnection: (connection) => {
+          if (connection.state === "waiting") stop.abort(connection.error);
+        },
+      })) {
+        found.push(one);
+        this.#note(one);
+        if (one.index + 1 >= end) break;
+      }
+    } catch (thrown) {
+      this.failed(thrown, `statements from ${from}`);
+      throw thrown;
+    }
+    stop.abort();
+    if (found.length === 0 && end > from && stop.signal.reason instanceof Error && "code" in stop.signal.reason) {
+      throw stop.signal.reason;
+    }
+    return found;
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    // The last few before now come over the same socket: they are proved like those that are still to come.
+    const since = Math.max(0, (this.#next ?? 0) - (this.feed.length === 0 ? RECENT : 0));
+    try {
+      const watched = this.client.watch({
+        since,
+        signal,
+        onConnection: (connection) => {
+          this.link = connection.state === "connected" ? "live" : "waiting";
+          this.retryAt = connection.state === "waiting" ? this.now() + connection.inMs : undefined;
+          if (connection.state === "waiting") this.failed(connection.error, "the live feed");
+          else this.proofs.retry();
+          this.tell();
+        },
+      });
+      for await (const one of watched) this.#take(one);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      this.link = "stopped";
+      this.failed(thrown, "the live feed");
+      this.dispatchEvent(new CustomEvent("stopped", { detail: asTesError(thrown) }));
+      this.tell();
+    }
+  }
+
+  #retry(signal: AbortSignal): void {
+    const again = setTimeout(() => void this.open(), 2_000);
+    signal.addEventListener("abort", () => clearTimeout(again));
+    this.retryAt = this.now() + 2_000;
+  }
+
+  #take(one: Watched): void {
+    this.#note(one);
+    if ((this.feed[0]?.index ?? -1) < one.index) this.feed = [one, ...this.feed].slice(0, MAX_FEED);
+    if (one.index >= (this.#next ?? 0)) {
+      this.#next = one.index + 1;
+      this.size = Math.max(this.size, one.index + 1);
+      this.#apply(one.statement);
+      this.dispatchEvent(new CustomEvent("statement", { detail: one }));
+    }
+    this.#proved();
+  }
+
+  #note(one: Watched): void {
+    this.proofs.note(one.index, { standing: "proven", statement: one.statement, at: this.now() });
+  }
+
+  /** A statement that was proved moves what is shown, without asking again. */
+  #apply(statement: Statement | undefined): void {
+    const entities = new Map(this.entities);
+    const { seq = 0, at = 0 } = statement ?? {};
+    switch (statement?.type) {
+      case "version.bumped":
+        for (const { entity, to } of statement.changes) {
+          const before = entities.get(entity);
+          if (before !== undefined) entities.set(entity, { ...before, version: to, seq, at });
+        }
+        break;
+      case "entity.declared": {
+        const { entity, version, strategy, parent, files, metadata } = statement;
+        const labels = metadata === undefined ? {} : { metadata };
+        entities.set(entity, { entity, version, strategy, parent, files, ...labels, seq, at });
+        break;
+      }
+      case "entity.retired": {
+        const before = entities.get(statement.entity);
+        if (before !== undefined) entities.set(statement.entity, { ...before, retired: true, seq, at });
+        break;
+      }
+      case "registry.restored":
+      case undefined:
+        // What it changes is not in it, or not known here.
+        void this.refresh().catch((thrown) => this.failed(thrown, "the state"));
+        break;
+    }
+    this.entities = entities;
+  }
+
+  #proved(): void {
+    this.provedAt = this.now();
+    this.tell();
+  }
+
+  /** Many changes in one turn are told once. */
+  tell(): void {
+    if (this.#told) return;
+    this.#told = true;
+    queueMicrotask(() => {
+      this.#told = false;
+      this.dispatchEvent(new Event("change"));
+    });
+  }
+}
