@@ -6,7 +6,6 @@ import { describe, expect, test } from "vitest";
 import { fromBase64, toBase64 } from "../../../src/core/bytes.ts";
 import { renderMinisignKey } from "../../../src/core/minisign.ts";
 import { renderPem } from "../../../src/core/pem.ts";
-import { renderSignify } from "../../../src/core/signify.ts";
 import { renderAllowedSigner } from "../../../src/core/sshsig.ts";
 import { flipBit } from "../../verifiers/bits.ts";
 import { openPlace } from "../../verifiers/place.ts";
@@ -60,7 +59,6 @@ const folder = (): Files =>
     [`${FILE.name}.sig`, RELEASE_EXAMPLES["demo-sshsig"]!],
     ["SHA256SUMS", RELEASE_EXAMPLES["demo-sums"]!],
     ["SHA256SUMS.ed25519", rawSignature],
-    ["SHA256SUMS.signify", renderSignify(KEY_ID, rawSignature)],
     [`${SHORT}.sigstore.json`, RELEASE_EXAMPLES["demo-bundle"]!],
     ["trusted_root.json", RELEASE_EXAMPLES["demo-trusted-root"]!],
     ["verify.mjs", blocks.get("verify.mjs")!],
@@ -112,7 +110,6 @@ const CHANGES: Readonly<Record<string, (files: Files) => void>> = {
     const blob = fromBase64(lines.join(""))!;
     files.set(`${FILE.name}.sig`, `${begin}\n${toBase64(flipBit(blob, 8 * blob.length - 99))}\n${end}\n`);
     files.set("SHA256SUMS.ed25519", flipBit(rawSignature, 300));
-    files.set("SHA256SUMS.signify", renderSignify(KEY_ID, flipBit(rawSignature, 300)));
     bend(files, "dsseEnvelope.signatures.0.sig", (sig) => flip(sig, 300));
   },
   "the name or version in the trusted comment": (files) => {
