@@ -113,7 +113,9 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
     if (found instanceof TesError) throw found;
     return found;
   };
-  const keyOf = (digest: string): string => `${registry()}/${digest}`;
+  /** An alarm may be the first that the object hears of, and does not say whose it is: its log does. */
+  const name = (): string => registry() || (JSON.parse(store.body(0)!) as { registry: string }).registry;
+  const keyOf = (digest: string): string => `${name()}/${digest}`;
   const placedOf = ({ digest, upload, size }: ArtifactRow): Placed => ({
     key: keyOf(digest),
     upload,
@@ -292,11 +294,11 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
         try {
           await place.remove(placedOf(row));
           forget(row);
-          emit("object", "artifact.collected", { registry: registry(), meta });
+          emit("object", "artifact.collected", { registry: name(), meta });
         } catch (thrown) {
           failed = true;
           const cause = thrown instanceof Error ? thrown.message : String(thrown);
-          emit("object", "artifact.collect_failed", { registry: registry(), meta: { ...meta, cause } });
+          emit("object", "artifact.collect_failed", { registry: name(), meta: { ...meta, cause } });
         }
       }
       if (failed) return now + COLLECT_RETRY_MS;
