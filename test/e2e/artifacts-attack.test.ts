@@ -264,3 +264,36 @@ test("on disk too what nobody published goes by itself, bytes and all", async ()
   await expect.poll(() => filesIn(storeOf(stage)), { timeout: 15_000 }).toEqual([]);
   expect((await fetch(stage.authority.url + target(sha256(bytes)), { headers: auth() })).status).toBe(404);
 });
+
+test("a client that is stopped keeps what has come, and goes on from there", async () => {
+  await using stage = await opened();
+  const bytes = new Uint8Array(ARTIFACT_PART_BYTES + 10);
+  bytes.set(randomBytes(64));
+  const source = (asked: number[], stop?: AbortController) => ({
+    sha256: sha256(bytes),
+    size: bytes.length,
+    ...(stop === undefined ? {} : { signal: stop.signal }),
+    read: async (from: number, to: number) => {
+      asked.push(from);
+      stop?.abort();
+      return bytes.slice(from, to);
+    },
+  });
+  const [first, second]: [number[], number[]] = [[], []];
+  await expect(stage.client.upload(source(first, new AbortController()))).rejects.toMatchObject({
+    code: "interrupted",
+  });
+  expect(await stage.client.upload(source(second))).toMatchObject({ state: "stored" });
+  expect([first, second]).toEqual([[0], [ARTIFACT_PART_BYTES]]);
+  const stop = new AbortController();
+  const hash = createHash("sha256");
+  const hasher = () => ({
+    update: (piece: Uint8Array) => void hash.update(piece),
+    digest: () => new Uint8Array(hash.digest()),
+  });
+  const reading = (async () => {
+    for await (const _ of stage.client.download(sha256(bytes), bytes.length, { hasher, signal: stop.signal }))
+      stop.abort();
+  })();
+  await expect(reading).rejects.toMatchObject({ code: "interrupted" });
+});
