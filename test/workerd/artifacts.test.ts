@@ -45,6 +45,8 @@ const clientWith = async (registry: string, scope: readonly string[]) =>
     token: await mint(registry, scope),
   });
 
+const keysInBucket = async (): Promise<string[]> => (await bucket.list()).objects.map(({ key }) => key);
+
 const refused = async (work: Promise<unknown>): Promise<string> => {
   const thrown = await work.then(
     () => undefined,
@@ -108,7 +110,7 @@ describe("in R2", () => {
     expect(answer.headers["repr-digest"]).toBe(`sha-256=:${toBase64(fromHex(digest)!)}:`);
     const part = await ask(`/v1/acme/artifacts/${digest}`, { headers: { range: "bytes=4-7" } });
     expect([part.status, textOf(part), part.headers["content-range"]]).toEqual([206, "very", "bytes 4-7/13"]);
-    expect((await bucket.list()).objects.map(({ key }) => key)).toEqual([`acme/${digest}`]);
+    expect(await keysInBucket()).toEqual([expect.stringContaining(`acme/${digest}/`)]);
     const pieces = await all(client.download(digest, 13, { hasher }));
     expect(new TextDecoder().decode(pieces[0])).toBe("the very file");
     expect(await client.upload(sourceOf(utf8("the very file")))).toMatchObject({ state: "stored" });
@@ -135,9 +137,10 @@ describe("in R2", () => {
 
   test("an object that was changed behind its back is never given out whole", async () => {
     const digest = await released("the very file");
-    await bucket.put(`acme/${digest}`, "THE very file");
+    const [key] = await keysInBucket();
+    await bucket.put(key!, "THE very file");
     await expect(ask(`/v1/acme/artifacts/${digest}`)).rejects.toThrow();
-    await bucket.delete(`acme/${digest}`);
+    await bucket.delete(key!);
     const gone = await ask(`/v1/acme/artifacts/${digest}`);
     expect([gone.status, codeOf(gone)]).toEqual([500, "artifact_damaged"]);
   });
@@ -164,7 +167,7 @@ describe("what nobody publishes", () => {
     const { digest: other } = await client.upload(sourceOf(utf8("not kept")));
     await post(`/v1/acme/artifacts/${sha256Hex(utf8("begun"))}`, { size: 9 }, { token: await mint("acme", ["admin"]) });
     expect(await runDurableObjectAlarm(stubOf("acme"))).toBe(true);
-    expect((await bucket.list()).objects.map(({ key }) => key)).toEqual([`acme/${digest}`]);
+    expect(await keysInBucket()).toEqual([expect.stringContaining(`acme/${digest}/`)]);
     expect((await ask(`/v1/acme/artifacts/${digest}`)).status).toBe(200);
     expect(codeOf(await ask(`/v1/acme/artifacts/${other}`))).toBe("artifact_unknown");
 
@@ -192,6 +195,7 @@ test("without a word about it, what nobody publishes is kept for a day", async (
     get: (digest: string) => rows.get(digest),
     put: (row: never) => void rows.set("x", row),
     parts: () => [],
+    openCount: () => 0,
     unreferredCount: () => count,
   };
   let count = MAX_OPEN_UPLOADS - 1;
