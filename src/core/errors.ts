@@ -417,15 +417,15 @@ export const ERRORS = {
     "Do not use it.",
   ),
   proof_invalid: row(502, "The proof does not lead to the checkpoint.", "Do not use the answer."),
-  provenance_invalid: row(
-    502,
-    "The provenance field is malformed or names another registry.",
-    "Do not use the answer.",
-  ),
   proof_missing: row(
     404,
     "Nothing is here that could prove it.",
     "Fetch release.tes.json from where the file came from, and put it beside the file or name it with --release.",
+  ),
+  provenance_invalid: row(
+    502,
+    "The provenance field is malformed or names another registry.",
+    "Do not use the answer.",
   ),
   release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
   signature_file_invalid: row(

@@ -1,11 +1,11 @@
 /** The page: bar, tabs, columns, dialogs; and which registry it looks at. */
 
-import { html, LitElement, nothing } from "lit";
+import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { createClient, type TesError } from "../../client/index.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
-import { type PinSource, pinSource, storedPins } from "../model/pins.ts";
+import { forgetPin, givenPin, type PinSource, pinSource, storedPins, trusting } from "../model/pins.ts";
 import { Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
@@ -137,18 +137,17 @@ export class App extends LitElement {
     this.#registry?.close();
     this.subject = undefined;
     const url = location.origin;
-    const common = { url, registry: name, store: this.#store };
     this.#pinKey = `${url}/${name}`;
-    this.#access = new Access({ ...common, storage: localStorage, now: Date.now });
+    const trust = trusting(givenPin(localStorage, this.#pinKey, pin));
+    const common = { url, registry: name, store: this.#store };
+    this.#access = new Access({ ...common, trust, storage: localStorage, now: Date.now });
     const access = this.#access;
     const client = createClient({
       ...common,
+      ...trust,
       session: { csrf: access.csrf },
-      ...(pin === undefined ? { trustFirst: true } : { genesis: pin }),
-      onFirstTrust: () => pinSource(localStorage, this.#pinKey, "first-use"),
       onVerified: (response) => registry.answered(response),
     });
-    if (pin !== undefined) pinSource(localStorage, this.#pinKey, "address");
     const registry: Registry = new Registry({ name, client, now: Date.now });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
@@ -174,19 +173,10 @@ export class App extends LitElement {
 
   async #list(): Promise<void> {
     try {
-      const access = new Access({
-        url: location.origin,
-        registry: "default",
-        store: this.#store,
-        storage: localStorage,
-        now: Date.now,
-      });
-      const client = createClient({
-        url: location.origin,
-        store: this.#store,
-        trustFirst: true,
-        session: { csrf: access.csrf },
-      });
+      const trust = trusting(givenPin(localStorage, `${location.origin}/default`));
+      const common = { url: location.origin, registry: "default", store: this.#store };
+      const access = new Access({ ...common, trust, storage: localStorage, now: Date.now });
+      const client = createClient({ ...common, ...trust, session: { csrf: access.csrf } });
       this.registries = ["default", ...(await client.registries()).map(({ name }) => name)];
     } catch {
       // Only a list to choose from: the address still names any registry.
@@ -274,6 +264,11 @@ export class App extends LitElement {
     if (entity === undefined || this.#closed || !beside || !WIDE.matches) return;
     if (this.subject?.kind === "statement" && this.subject.seq === entity.seq) return;
     this.subject = { kind: "statement", seq: entity.seq, entity: entity.entity, beside: true };
+  }
+
+  override updated(changed: PropertyValues<this>): void {
+    if (!changed.has("route")) return;
+    this.renderRoot.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   override render() {
@@ -420,8 +415,7 @@ export class App extends LitElement {
     </div>`;
   }
 
-  readonly #forget = async (): Promise<void> => {
-    const { forgetPin } = await import("../model/pins.ts");
+  readonly #forget = (): void => {
     if (
       !confirm(
         `Forget the genesis and the log that this browser knows of ${this.#registry.name}? The next answer will be believed without comparing.`,

@@ -190,7 +190,7 @@ export class Bump extends Panel {
       ${changes.length > 1 ? html`<p class="muted small">${plural(changes.length - 1, "other entity", "other entities")} moved with it.</p>` : nothing}
       <div class="ends">
         <button type="button" @click=${this.#showEvidence}>Show the evidence</button>
-        <button type="submit" class="primary" autofocus>Done</button>
+        <button type="submit" class="primary">Done</button>
       </div>
     </form>`;
   }
@@ -264,6 +264,9 @@ export class Bump extends Panel {
         ...(reason === "" ? {} : { reason }),
       };
       this.done = await this.registry.client.bump(request, { idempotencyKey: this.#key });
+      await this.updateComplete;
+      // What had the focus is gone with the form.
+      this.renderRoot.querySelector<HTMLElement>("button[type=submit]")?.focus();
     } catch (thrown) {
       this.error = asTesError(thrown);
       this.registry.failed(thrown, "a bump");

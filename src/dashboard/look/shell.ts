@@ -242,7 +242,7 @@ export const shell = css`
     .mark span,
     .find span,
     .find kbd,
-    .who .muted,
+    .who .sub,
     .name {
       display: none;
     }

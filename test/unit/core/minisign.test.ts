@@ -156,6 +156,12 @@ describe("a public key file", () => {
     }
   });
 
+  test("names its id backwards, and leaves it as it was, whoever brings it", () => {
+    const buffer = Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(renderMinisignKey({ id: buffer, publicKey: pair.raw })).toContain(" 0807060504030201\n");
+    expect([...buffer]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
   test.each(["", "untrusted comment: x\n", "RWQ=\n", "a\nb\nc\n", `untrusted comment: x\n${"A".repeat(56)}\n`])(
     "%j is none",
     (text) => {
