@@ -13,7 +13,7 @@ import { createInterface } from "node:readline";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { SessionAnswer } from "../../src/client/index.ts";
-import type { TestPage } from "./dashboard/page.ts";
+import type { TestPage } from "./page/page.ts";
 import { prepareData } from "./support/authority.ts";
 import { noBrowser, openBrowser } from "./support/browser.ts";
 import { keyOf, mintToken } from "./support/keys.ts";

@@ -1,24 +1,17 @@
 /** docs/verifiers.md: its commands as they stand, over the release of docs/formats.md, whole and with each change. */
 
-import { readFileSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fromBase64, toBase64 } from "../../../src/core/bytes.ts";
 import { renderMinisignKey } from "../../../src/core/minisign.ts";
 import { renderPem } from "../../../src/core/pem.ts";
-import { renderSignify } from "../../../src/core/signify.ts";
 import { renderAllowedSigner } from "../../../src/core/sshsig.ts";
 import { flipBit } from "../../verifiers/bits.ts";
+import { COMMANDS, runCommand, VERIFIERS_PAGE } from "../../verifiers/commands.ts";
 import { openPlace } from "../../verifiers/place.ts";
-import { isInstalled, run, type Verdict } from "../../verifiers/programs.ts";
+import type { Verdict } from "../../verifiers/programs.ts";
 import { DEMO_LABELS, ed25519, sha256 } from "./demo.ts";
 import { FILE, KEY_ID, RELEASE_EXAMPLES } from "./demo-release.ts";
 
-const root = join(import.meta.dirname, "../../..");
-const page = readFileSync(join(root, "docs/verifiers.md"), "utf8");
-const blocks = new Map(
-  [...page.matchAll(/^```\w+ ([\w.-]+)\n([\s\S]*?)^```$/gm)].map(([, name, text]) => [name!, text!]),
-);
 /** The programs of each column of the last table: all of them have to fail for a yes. */
 const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   minisign: ["minisign"],
@@ -27,17 +20,6 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   openssl: ["openssl"],
   "@sigstore/verify": ["sigstore", "sigstore-bun"],
 };
-const PROGRAMS: Readonly<Record<string, string>> = {
-  signify: "signify-openbsd",
-  sigstore: "node",
-  "sigstore-bun": "bun",
-};
-const isThere = new Map(
-  Object.values(COLUMNS)
-    .flat()
-    .map((name) => [name, isInstalled(PROGRAMS[name] ?? name)]),
-);
-
 const publisher = ed25519(sha256(DEMO_LABELS.publisher));
 const SHORT = Buffer.from(publisher.kid, "base64url").subarray(0, 4).toString("hex");
 type Files = Map<string, string | Uint8Array>;
@@ -60,10 +42,8 @@ const folder = (): Files =>
     [`${FILE.name}.sig`, RELEASE_EXAMPLES["demo-sshsig"]!],
     ["SHA256SUMS", RELEASE_EXAMPLES["demo-sums"]!],
     ["SHA256SUMS.ed25519", rawSignature],
-    ["SHA256SUMS.signify", renderSignify(KEY_ID, rawSignature)],
     [`${SHORT}.sigstore.json`, RELEASE_EXAMPLES["demo-bundle"]!],
     ["trusted_root.json", RELEASE_EXAMPLES["demo-trusted-root"]!],
-    ["verify.mjs", blocks.get("verify.mjs")!],
     ...keysOf(publisher.x),
   ]);
 
@@ -71,9 +51,7 @@ const folder = (): Files =>
 function command(name: string, files: Files, env: Readonly<Record<string, string>> = {}): Promise<Verdict> {
   const { directory, write } = openPlace();
   for (const [file, content] of files) write(file, content);
-  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"));
-  const settings = Object.entries(env).map(([key, value]) => `${key}=${value}`);
-  return run("env", ["-C", directory, ...settings, "sh", "-c", blocks.get(name)!]);
+  return runCommand(name, directory, { env });
 }
 
 const text = (files: Files, name: string) => String(files.get(name));
@@ -112,7 +90,6 @@ const CHANGES: Readonly<Record<string, (files: Files) => void>> = {
     const blob = fromBase64(lines.join(""))!;
     files.set(`${FILE.name}.sig`, `${begin}\n${toBase64(flipBit(blob, 8 * blob.length - 99))}\n${end}\n`);
     files.set("SHA256SUMS.ed25519", flipBit(rawSignature, 300));
-    files.set("SHA256SUMS.signify", renderSignify(KEY_ID, flipBit(rawSignature, 300)));
     bend(files, "dsseEnvelope.signatures.0.sig", (sig) => flip(sig, 300));
   },
   "the name or version in the trusted comment": (files) => {
@@ -151,8 +128,7 @@ const CHANGES: Readonly<Record<string, (files: Files) => void>> = {
   [REMOVAL]: () => undefined,
 };
 
-const rows = page
-  .slice(page.indexOf("## What each of them notices"))
+const rows = VERIFIERS_PAGE.slice(VERIFIERS_PAGE.indexOf("## What each of them notices"))
   .split("\n")
   .filter((line) => line.startsWith("| "))
   .map((line) =>
@@ -169,7 +145,7 @@ test("the table has the changes and the verifiers that are tried here, and no ot
 });
 
 describe.each(Object.entries(COLUMNS))("%s", (column, commands) => {
-  const here = commands.filter((name) => isThere.get(name));
+  const here = commands.filter((name) => COMMANDS.includes(name));
   test.runIf(here.length > 0)("accepts the release, and notices what the table says", { timeout: 60_000 }, async () => {
     for (const name of here) {
       expect(await command(name, folder()), name).toMatchObject({ accepted: true });
