@@ -19,6 +19,8 @@ export interface UploadSource {
   readonly read: (from: number, to: number) => Promise<Uint8Array<ArrayBuffer>>;
   /** Told how many bytes are there by now. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
+  /** Stops between two parts; what has come stays, and the next upload goes on from there. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface DownloadOptions {
@@ -26,6 +28,13 @@ export interface DownloadOptions {
   readonly onProgress?: ((bytes: number) => void) | undefined;
   /** SHA-256, fed in order. */
   readonly hasher: () => { update(bytes: Uint8Array): void; digest(): Uint8Array };
+  /** Stops at once. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws interrupted */
+function stopIf(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new TesError("interrupted", { cause: signal.reason });
 }
 
 export interface Artifacts {
@@ -33,14 +42,14 @@ export interface Artifacts {
    * Brings a file to the authority, as far as it is not there yet: sent again after a break, it goes on with the parts
    * that are missing.
    *
-   * @throws artifact_store_missing, artifact_limit, artifact_corrupt when what came is not what the digest names
+   * @throws interrupted, artifact_store_missing, artifact_limit, rate_limited with too many uploads open, artifact_corrupt when what came is not what the digest names
    */
   upload(source: UploadSource): Promise<ArtifactAnswer>;
   /**
    * A file of a published release, piece by piece. The pieces are proved only when the last one has come: whoever keeps
    * them takes them for nothing before that. Goes on after a break where it was.
    *
-   * @throws artifact_unknown, digest_mismatch, authority_unreachable
+   * @throws interrupted, artifact_unknown, digest_mismatch, authority_unreachable
    */
   download(sha256: string, size: number, options: DownloadOptions): AsyncGenerator<Uint8Array, void, void>;
 }
@@ -53,7 +62,8 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
   };
 
   return {
-    async upload({ sha256, size, read, onProgress }) {
+    async upload({ sha256, size, read, onProgress, signal }) {
+      stopIf(signal);
       const begun = await answerOf(pathOf.artifact(registry, sha256), session.write({ size }));
       if (begun.state === "stored") {
         onProgress?.(size);
@@ -67,6 +77,7 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
       onProgress?.(done);
       for (let n = 1; n <= count; n++) {
         if (there.has(n)) continue;
+        stopIf(signal);
         const from = (n - 1) * partBytes;
         const bytes = await read(from, from + lengthOf(n));
         const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -80,10 +91,11 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
         done += bytes.length;
         onProgress?.(done);
       }
+      stopIf(signal);
       const whole = { ...session.write({}), timeoutMs: ARTIFACT_TIMEOUT_MS };
       return answerOf(pathOf.artifactComplete(registry, sha256), whole);
     },
-    async *download(sha256, size, { onProgress, hasher }) {
+    async *download(sha256, size, { onProgress, hasher, signal }) {
       const expected = fromHex(sha256);
       if (expected?.length !== 32)
         throw new TesError("invalid_field", { field: "sha256", detail: "64 hex characters" });
@@ -91,7 +103,7 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
       let done = 0;
       for (let attempt = 1; ; attempt++) {
         try {
-          for await (const piece of piecesOf(sha256, done, size)) {
+          for await (const piece of piecesOf(sha256, done, size, signal)) {
             done += piece.length;
             if (done > size) throw new TesError("digest_mismatch", { detail: "It is longer than the release says." });
             hash.update(piece);
@@ -101,6 +113,7 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
           if (done === size) break;
           throw new TesError("authority_unreachable", { detail: "The file broke off." });
         } catch (thrown) {
+          stopIf(signal);
           const passing = !(thrown instanceof TesError) || thrown.code === "authority_unreachable";
           if (!passing) throw thrown;
           if (attempt >= Math.min(settings.attempts, MAX_CLIENT_ATTEMPTS)) {
@@ -114,7 +127,12 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
   };
 
   /** From an offset to the end, as one answer gives it. */
-  async function* piecesOf(sha256: string, from: number, size: number): AsyncGenerator<Uint8Array, void, void> {
+  async function* piecesOf(
+    sha256: string,
+    from: number,
+    size: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array, void, void> {
     if (from === size && size > 0) return;
     // Before the token leaves: the authority has proved that it is the one.
     await session.trust();
@@ -124,6 +142,7 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
     const response = await settings.fetch(new URL(pathOf.artifact(registry, sha256), settings.url).href, {
       headers,
       redirect: "manual",
+      ...(signal === undefined ? {} : { signal }),
     });
     if (response.status !== (from > 0 ? 206 : 200) || response.body === null) {
       await response.body?.cancel();

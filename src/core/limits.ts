@@ -152,6 +152,10 @@ export const MAX_ARTIFACT_BYTES = 167_772_160_000;
 export const ARTIFACT_PART_BYTES = 16_777_216;
 /** Uploads of one registry that are not published yet: bounds what a publisher may leave lying about. */
 export const MAX_OPEN_UPLOADS = 1_024;
+/** Uploads that one token has open at once: a client brings files one after the other, a few at most side by side. */
+export const MAX_TOKEN_UPLOADS = 64;
+/** How long until what could not be taken away is tried again. */
+export const COLLECT_RETRY_MS = 60_000;
 /** How long what nobody published is kept: a release that takes several people's signatures takes a day. */
 export const UPLOAD_GRACE_MS = 86_400_000;
 /** How long a part may be on its way (16 MiB at 250 kbit/s), or a whole file be read back and hashed. */

@@ -191,7 +191,12 @@ export const artifactStanding: Handler = ({ claims, params, host }) => {
   if (params.n !== undefined && !/^[1-9][0-9]{0,4}$/.test(params.n)) {
     throw new TesError("upload_invalid", { detail: "Parts are counted from 1." });
   }
-  return sayJson(host.shelf.standing(claims, digestIn(params)));
+  const answer = host.shelf.standing(claims, digestIn(params));
+  // A request that the Worker did not act on (another spelling of the path, another way to the object) did nothing.
+  if (params.n === undefined ? answer.state !== "stored" : !answer.parts.includes(Number(params.n))) {
+    throw new TesError("upload_invalid", { detail: "Nothing of it came to storage." });
+  }
+  return sayJson(answer);
 };
 
 const withdraw =

@@ -113,6 +113,14 @@ export const MIGRATIONS: readonly Migration[] = [
       `CREATE INDEX release_entity ON release (entity, seq)`,
     ],
   },
+  {
+    id: 5,
+    statements: [
+      // Whose upload it is: a token may have so many open at once.
+      `ALTER TABLE artifact ADD COLUMN by TEXT NOT NULL DEFAULT ''`,
+      `CREATE INDEX artifact_by ON artifact (by, state)`,
+    ],
+  },
 ];
 
 /** The bookkeeping of migrations, and the only two tables that may exist before a genesis. */

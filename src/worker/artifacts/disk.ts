@@ -37,7 +37,17 @@ export function diskStorage(disk: Fetcher): ArtifactStorage {
       return part;
     },
     dropPart: ({ key, upload }, part) => remove(`${key}/${upload}/${part}`),
-    complete: async () => undefined,
+    async complete({ key, upload, size, parts }) {
+      for (const [index, part] of parts.entries()) {
+        const head = await disk.fetch(urlOf(`${key}/${upload}/${part}`), { method: "HEAD" });
+        await head.body?.cancel();
+        if (head.status === 404) return false;
+        if (!head.ok) throw new Error(`the disk service: ${head.status} for HEAD`);
+        const length = Math.min(ARTIFACT_PART_BYTES, size - index * ARTIFACT_PART_BYTES);
+        if (Number(head.headers.get("content-length")) !== length) return false;
+      }
+      return true;
+    },
     async read({ key, upload, parts }, offset, length) {
       const { readable, writable } = new IdentityTransformStream();
       const end = offset + length;

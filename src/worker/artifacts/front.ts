@@ -68,7 +68,7 @@ export async function answerArtifact(
     return say(fault === null ? ask : { ...ask, ...fault });
   }
   if (action === undefined && (request.method === "GET" || request.method === "HEAD") && url.search === "") {
-    const found = await object.readable(authorization, digest!);
+    const found = await object.readable(authorization, digest!, request.method === "HEAD");
     if (!isTold(found)) return say({ ...ask, ...faultOf(found) });
     const served = await serve(request, env, registry, digest!, found.ok, defer);
     if (served instanceof Response) return served;
@@ -139,13 +139,21 @@ async function complete(
   if (!isTold(found)) return faultOf(found);
   if (found.ok.state === "stored") return null;
   const storage = storageOf(env)!;
-  await storage.complete(found.ok);
-  const { size, upload } = found.ok;
-  const stream = await storage.read(found.ok, 0, size);
-  const matches = stream !== null && (await matchesWhole(stream, size, fromHex(digest)!).catch(() => false));
-  const told = await object.settled(digest, upload, matches);
-  if (isTold(told)) return null;
-  if (!matches) await storage.remove(found.ok);
+  const { size, upload, parts } = found.ok;
+  // What fails here says nothing of the bytes: the upload stays as it is, and may be completed again.
+  const isThere = await storage.complete(found.ok);
+  const stream = isThere ? await storage.read(found.ok, 0, size) : null;
+  const outcome = stream === null ? "gone" : (await matchesWhole(stream, size, fromHex(digest)!)) ? "whole" : "other";
+  const told = await object.settled(digest, upload, parts, outcome);
+  if (isTold(told)) {
+    if (told.ok === "stored") return null;
+    // Given up: nobody can add to it or publish it, and if this breaks off the alarm goes on with it.
+    await storage.remove(found.ok);
+    await object.removed(digest, upload);
+    return outcome === "gone"
+      ? { fault: { code: "upload_invalid", detail: "Parts of it are gone from storage. Begin again." } }
+      : { fault: { code: "artifact_corrupt", detail: "Its SHA-256 is not the one that it was uploaded under." } };
+  }
   return faultOf(told);
 }
 
@@ -212,6 +220,7 @@ export function artifactObject(env: WorkerEnv, registry: string): ArtifactObject
     partStored: (...args) => stub.artifacts(registry, "partStored", ...args),
     wholeOf: (...args) => stub.artifacts(registry, "wholeOf", ...args),
     settled: (...args) => stub.artifacts(registry, "settled", ...args),
+    removed: (...args) => stub.artifacts(registry, "removed", ...args),
     readable: (...args) => stub.artifacts(registry, "readable", ...args),
   };
 }

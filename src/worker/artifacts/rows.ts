@@ -10,6 +10,8 @@ export interface ArtifactRow {
   readonly size: number;
   readonly state: ArtifactState;
   readonly upload: string;
+  /** Id of the token that began the upload; empty for what an earlier release began. */
+  readonly by: string;
   /** When it was last asked for or added to, milliseconds. */
   readonly at: number;
 }
@@ -25,9 +27,11 @@ export interface ArtifactRows {
   putPart(digest: string, n: number, name: string): string | undefined;
   /** Files that are not referred to. */
   unreferredCount(): number;
-  /** Files that are not referred to, and were not asked for since; oldest first. */
-  unreferred(since: number, count: number): ArtifactRow[];
-  /** When the oldest of them was asked for last. */
+  /** Uploads that a token began and did not end. */
+  openCount(by: string): number;
+  /** What is to be taken away: files that are not referred to and were not asked for since, and what was given up. */
+  collectable(since: number, count: number): ArtifactRow[];
+  /** When the oldest file that is not referred to was asked for last. */
   oldestUnreferred(): number | undefined;
   isReferred(digest: string): boolean;
   /** A text refers to these files. */
@@ -43,15 +47,16 @@ const UNREFERRED = `NOT EXISTS (SELECT 1 FROM artifact_ref WHERE artifact_ref.di
 export function openArtifactRows(rows: Rows): ArtifactRows {
   return {
     get: (digest) =>
-      rows(`SELECT digest, size, state, upload, at FROM artifact WHERE digest = ?`, digest).map(rowOf)[0],
-    put({ digest, size, state, upload, at }) {
+      rows(`SELECT digest, size, state, upload, at, by FROM artifact WHERE digest = ?`, digest).map(rowOf)[0],
+    put({ digest, size, state, upload, at, by }) {
       rows(
-        `INSERT OR REPLACE INTO artifact (digest, size, state, upload, at) VALUES (?, ?, ?, ?, ?)`,
+        `INSERT OR REPLACE INTO artifact (digest, size, state, upload, at, by) VALUES (?, ?, ?, ?, ?, ?)`,
         digest,
         size,
         state,
         upload,
         at,
+        by,
       );
     },
     forget(digest) {
@@ -69,9 +74,11 @@ export function openArtifactRows(rows: Rows): ArtifactRows {
       return before?.name as string | undefined;
     },
     unreferredCount: () => Number(rows(`SELECT count(*) AS n FROM artifact WHERE ${UNREFERRED}`)[0]!.n),
-    unreferred: (since, count) =>
+    openCount: (by) => Number(rows(`SELECT count(*) AS n FROM artifact WHERE by = ? AND state = 'open'`, by)[0]!.n),
+    collectable: (since, count) =>
       rows(
-        `SELECT digest, size, state, upload, at FROM artifact WHERE at <= ? AND ${UNREFERRED} ORDER BY at LIMIT ?`,
+        `SELECT digest, size, state, upload, at, by FROM artifact
+         WHERE state = 'collecting' OR (at <= ? AND ${UNREFERRED}) ORDER BY at LIMIT ?`,
         since,
         count,
       ).map(rowOf),

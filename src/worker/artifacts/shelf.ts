@@ -4,7 +4,14 @@
  */
 
 import { TesError } from "../../core/errors.ts";
-import { ARTIFACT_PART_BYTES, MAX_ARTIFACT_BYTES, MAX_OPEN_UPLOADS, UPLOAD_GRACE_MS } from "../../core/limits.ts";
+import {
+  ARTIFACT_PART_BYTES,
+  COLLECT_RETRY_MS,
+  MAX_ARTIFACT_BYTES,
+  MAX_OPEN_UPLOADS,
+  MAX_TOKEN_UPLOADS,
+  UPLOAD_GRACE_MS,
+} from "../../core/limits.ts";
 import type { ArtifactAnswer } from "../../protocol/release-answers.ts";
 import { allows, parseScope, type TokenClaims } from "../../protocol/tokens.ts";
 import type { Told } from "../deployment.ts";
@@ -37,10 +44,21 @@ export interface ArtifactCalls {
   partStored(digest: string, upload: string, n: number, name: string): Promise<Told<string | null>>;
   /** What is to be put together: all parts are there. */
   wholeOf(authorization: string | null, digest: string): Promise<Told<FoundArtifact>>;
-  /** Whether the whole is what its digest says. What is not is forgotten. */
-  settled(digest: string, upload: string, matches: boolean): Promise<Told<"stored">>;
-  /** What may be read. */
-  readable(authorization: string | null, digest: string): Promise<Told<FoundArtifact>>;
+  /**
+   * What was found when these parts were read back: the file that its digest names, another one, or that some are gone.
+   *
+   * @returns `given up`: it is to be taken away, and nothing can be added to it
+   */
+  settled(
+    digest: string,
+    upload: string,
+    parts: readonly string[],
+    outcome: "whole" | "other" | "gone",
+  ): Promise<Told<"stored" | "given up">>;
+  /** What was given up is gone from storage. */
+  removed(digest: string, upload: string): Promise<Told<null>>;
+  /** What may be read. @param head whether only its size is asked for */
+  readable(authorization: string | null, digest: string, head: boolean): Promise<Told<FoundArtifact>>;
 }
 
 export interface ShelfParts<O extends { readonly ledger: Ledger }> {
@@ -65,11 +83,14 @@ export interface Shelf extends ArtifactCalls {
 }
 
 /** @throws TesError `token_missing`, `forbidden` unless some release may be made with it */
-function authoriseUpload(claims: TokenClaims | undefined): void {
+function authoriseUpload(claims: TokenClaims | undefined): TokenClaims {
   if (claims === undefined) throw new TesError("token_missing");
-  const may = claims.scope.map(parseScope).some(({ kind }) => kind === "admin" || kind === "release");
-  if (!may) throw new TesError("forbidden", { detail: "It needs a scope release:<glob>." });
+  if (!mayUpload(claims)) throw new TesError("forbidden", { detail: "It needs a scope release:<glob>." });
+  return claims;
 }
+
+const mayUpload = ({ scope }: TokenClaims): boolean =>
+  scope.map(parseScope).some(({ kind }) => kind === "admin" || kind === "release");
 
 const partsOf = (size: number): number => Math.ceil(size / ARTIFACT_PART_BYTES);
 
@@ -92,7 +113,9 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
     if (found instanceof TesError) throw found;
     return found;
   };
-  const keyOf = (digest: string): string => `${registry()}/${digest}`;
+  /** An alarm may be the first that the object hears of, and does not say whose it is: its log does. */
+  const name = (): string => registry() || (JSON.parse(store.body(0)!) as { registry: string }).registry;
+  const keyOf = (digest: string): string => `${name()}/${digest}`;
   const placedOf = ({ digest, upload, size }: ArtifactRow): Placed => ({
     key: keyOf(digest),
     upload,
@@ -118,6 +141,15 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
     partBytes: ARTIFACT_PART_BYTES,
     parts: artifacts.parts(digest).map(({ n }) => n),
   });
+  const leaving = (): TesError =>
+    new TesError("upload_invalid", { detail: "What there was of it is being taken away. Try again." });
+  /** From here on nobody adds to it or publishes it, whatever becomes of its bytes. */
+  const giveUp = (row: ArtifactRow): void => artifacts.put({ ...row, state: "collecting" });
+  /** Only what was given up, and not what was begun since. */
+  const forget = ({ digest, upload }: ArtifactRow): void => {
+    const row = artifacts.get(digest);
+    if (row?.upload === upload && row.state === "collecting") artifacts.forget(digest);
+  };
   const touch = async (row: ArtifactRow, now: number): Promise<void> => {
     artifacts.put({ ...row, at: now });
     await wakeAt(now + grace);
@@ -125,15 +157,13 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
 
   return {
     async begin(claims, digest, size, now) {
-      authoriseUpload(claims);
+      const by = authoriseUpload(claims).jti;
       const place = storage();
       if (size > MAX_ARTIFACT_BYTES) {
         throw new TesError("artifact_limit", { detail: `At most ${MAX_ARTIFACT_BYTES} bytes in one file.` });
       }
       const before = artifacts.get(digest);
-      if (before?.state === "collecting") {
-        throw new TesError("upload_invalid", { detail: "What there was of it is being taken away. Try again." });
-      }
+      if (before?.state === "collecting") throw leaving();
       if (before !== undefined && (before.size === size || before.state === "stored")) {
         if (before.size !== size)
           throw new TesError("artifact_corrupt", { detail: `The file has ${before.size} bytes.` });
@@ -141,17 +171,26 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
         return answerOf(artifacts.get(digest)!);
       }
       // Whoever said another size was wrong about it, or is now: what they brought cannot become this file.
-      if (before === undefined && artifacts.unreferredCount() >= MAX_OPEN_UPLOADS) {
+      if (before !== undefined) {
+        giveUp(before);
+        await place.remove(placedOf(before));
+        forget(before);
+      }
+      if (artifacts.unreferredCount() >= MAX_OPEN_UPLOADS) {
         throw new TesError("artifact_limit", { detail: `${MAX_OPEN_UPLOADS} files wait for their release.` });
+      }
+      if (artifacts.openCount(by) >= MAX_TOKEN_UPLOADS) {
+        const detail = `This token has ${MAX_TOKEN_UPLOADS} uploads open: complete them first.`;
+        throw new TesError("rate_limited", { detail });
       }
       const upload = await place.begin(keyOf(digest));
       const meanwhile = artifacts.get(digest);
-      if (meanwhile !== undefined && meanwhile.upload !== before?.upload) return answerOf(meanwhile);
-      if (before !== undefined) {
-        await place.remove(placedOf(before));
-        artifacts.forget(digest);
+      if (meanwhile !== undefined) {
+        await place.remove({ key: keyOf(digest), upload, size, parts: [] });
+        if (meanwhile.size !== size || meanwhile.state === "collecting") throw leaving();
+        return answerOf(meanwhile);
       }
-      const row: ArtifactRow = { digest, size, state: "open", upload, at: now };
+      const row: ArtifactRow = { digest, size, state: "open", upload, at: now, by };
       artifacts.put(row);
       await wakeAt(now + grace);
       return answerOf(row);
@@ -193,48 +232,76 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
         }
         return { ...placedOf(row), state: row.state as "open" | "stored", isPublic: false };
       }),
-    settled: (digest, upload, matches) =>
+    settled: (digest, upload, parts, outcome) =>
       tell(async () => {
         const row = artifacts.get(digest);
-        if (row?.upload !== upload) throw new TesError("upload_invalid", { detail: "The upload has ended meanwhile." });
-        if (!matches) {
-          artifacts.forget(digest);
-          throw new TesError("artifact_corrupt", { detail: "Its SHA-256 is not the one that it was uploaded under." });
+        if (row?.upload !== upload || row.state === "collecting") {
+          throw new TesError("upload_invalid", { detail: "The upload has ended meanwhile." });
         }
-        artifacts.put({ ...row, state: "stored", at: Date.now() });
-        return "stored" as const;
+        // Somebody else read it back and found it whole. Whatever this one met, a release may refer to it by now.
+        if (row.state === "stored") {
+          if (outcome === "whole") return "stored" as const;
+          throw new TesError("artifact_damaged", { detail: digest });
+        }
+        const now = artifacts.parts(digest);
+        if (now.length !== parts.length || now.some(({ name }, index) => name !== parts[index])) {
+          throw new TesError("upload_invalid", { detail: "A part came meanwhile. Complete it again." });
+        }
+        if (outcome === "whole") {
+          artifacts.put({ ...row, state: "stored", at: Date.now() });
+          return "stored" as const;
+        }
+        giveUp(row);
+        await wakeAt(Date.now() + COLLECT_RETRY_MS);
+        return "given up" as const;
       }),
-    readable: (authorization, digest) =>
+    removed: (digest, upload) =>
+      tell(async () => {
+        const row = artifacts.get(digest);
+        if (row?.upload === upload) forget(row);
+        return null;
+      }),
+    readable: (authorization, digest, head) =>
       tell(async () => {
         const live = await open();
         const claims = await claimsOf(live, authorization ?? undefined, Date.now());
         const isPublic = live.ledger.rows.registry()!.visibility === "public";
+        const publishes = claims !== undefined && mayUpload(claims);
         if (!isPublic) {
           if (claims === undefined) throw new TesError("token_missing");
-          if (!allows(claims, "read")) throw new TesError("forbidden", { detail: "It needs the scope read." });
+          // A publisher learns as much by beginning an upload.
+          if (!allows(claims, "read") && !(head && publishes)) {
+            throw new TesError("forbidden", { detail: "It needs the scope read." });
+          }
         }
         const row = rowOf(digest);
         const shown = row.state === "stored" && artifacts.isReferred(digest);
-        if (!shown) {
-          // Before it is published it is there for publishers only; to others it is no file at all.
-          const own = claims?.scope.map(parseScope).some(({ kind }) => kind === "admin" || kind === "release");
-          if (row.state !== "stored" || own !== true) throw new TesError("artifact_unknown", { detail: digest });
-        }
+        // Before it is published it is there for publishers only; to others it is no file at all.
+        if (row.state !== "stored" || !(shown || publishes)) throw new TesError("artifact_unknown", { detail: digest });
         storage();
         return { ...placedOf(row), state: "stored" as const, isPublic: isPublic && shown };
       }),
     async collect(now) {
-      if (!store.exists() || store.size() === 0) return undefined;
+      if (!store.exists() || store.size() === 0 || store.outdated()) return undefined;
       const place = storageOf(env);
-      const rows = artifacts.unreferred(now - grace, COLLECTED_AT_ONCE);
       if (place === null) return undefined;
-      // In one turn, before anything is awaited: from here on nobody publishes them.
-      for (const row of rows) artifacts.put({ ...row, state: "collecting" });
+      const rows = artifacts.collectable(now - grace, COLLECTED_AT_ONCE);
+      // In one turn, before anything is awaited: from here on nobody publishes them, and nobody adds to them.
+      for (const row of rows) giveUp(row);
+      let failed = false;
       for (const row of rows) {
-        await place.remove(placedOf(row));
-        artifacts.forget(row.digest);
-        emit("object", "artifact.collected", { registry: registry(), meta: { digest: row.digest, bytes: row.size } });
+        const meta = { digest: row.digest, bytes: row.size };
+        try {
+          await place.remove(placedOf(row));
+          forget(row);
+          emit("object", "artifact.collected", { registry: name(), meta });
+        } catch (thrown) {
+          failed = true;
+          const cause = thrown instanceof Error ? thrown.message : String(thrown);
+          emit("object", "artifact.collect_failed", { registry: name(), meta: { ...meta, cause } });
+        }
       }
+      if (failed) return now + COLLECT_RETRY_MS;
       const oldest = artifacts.oldestUnreferred();
       return oldest === undefined ? undefined : Math.max(oldest + grace, now + 1);
     },

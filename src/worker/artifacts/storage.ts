@@ -32,8 +32,12 @@ export interface ArtifactStorage {
   putPart(place: Pick<Placed, "key" | "upload">, n: number, body: ReadableStream, length: number): Promise<string>;
   /** Takes away a part that does not count. */
   dropPart(place: Pick<Placed, "key" | "upload">, part: string): Promise<void>;
-  /** All parts are there: from now on the whole can be read. May be asked again. */
-  complete(placed: Placed): Promise<void>;
+  /**
+   * All parts are said to be there: from now on the whole can be read. May be asked again.
+   *
+   * @returns false when a part is gone, so that there never will be a whole
+   */
+  complete(placed: Placed): Promise<boolean>;
   /** Null when it is not there. */
   read(placed: Placed, offset: number, length: number): Promise<ReadableStream<Uint8Array> | null>;
   /** Takes away all that was stored of it, whole or not. */
