@@ -225,7 +225,7 @@ export const ERRORS = {
   artifact_missing: row(
     409,
     "A file of the release is neither stored here nor at an address that the release names.",
-    "Upload it first, or give its address (--url).",
+    "Upload it first, or give its address (--download-url).",
   ),
   artifact_name: row(
     422,
