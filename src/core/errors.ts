@@ -225,7 +225,7 @@ export const ERRORS = {
   artifact_missing: row(
     409,
     "A file of the release is neither stored here nor at an address that the release names.",
-    "Upload it first, or give its address (--url).",
+    "Upload it first, or give its address (--download-url).",
   ),
   artifact_name: row(
     422,
@@ -240,7 +240,7 @@ export const ERRORS = {
   artifact_store_missing: row(
     501,
     "This authority has no place for files.",
-    "Bind R2 as TES_BUNDLE_BUCKET, or let the release name the addresses of its files (--url).",
+    "Bind R2 as TES_BUNDLE_BUCKET, or let the release name the addresses of its files (--download-url).",
   ),
   attestation_too_large: row(
     413,

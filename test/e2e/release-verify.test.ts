@@ -11,6 +11,7 @@ import {
   verifyWithMinisign,
   verifyWithOpenssl,
   verifyWithSha256sum,
+  verifyWithSignify,
   verifyWithSsh,
 } from "../verifiers/programs.ts";
 import { verifyWithSigstore } from "../verifiers/sigstore.ts";
@@ -294,6 +295,14 @@ test.runIf(["minisign", "ssh-keygen", "openssl", "sha256sum"].every(isInstalled)
     await flip("SHA256SUMS", 3);
     expect(await accepted()).toMatchObject({ minisign: true, ssh: true, openssl: false, sha256sum: false });
     await flip("SHA256SUMS", 3);
+    if (isInstalled("signify-openbsd")) {
+      const signify = {
+        file: at("SHA256SUMS"),
+        signature: at("SHA256SUMS.signify"),
+        key: at(`${publisher}.minisign.pub`),
+      };
+      expect(await verifyWithSignify(signify)).toMatchObject({ accepted: true });
+    }
     await flip("SHA256SUMS.ed25519", 77);
     expect(await accepted()).toMatchObject({ openssl: false, sha256sum: true });
 
