@@ -12,8 +12,8 @@ import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { explain, findingOf, remedyOf } from "../model/verdict.ts";
 import "./badge.ts";
 import "./bump.ts";
-import "./command.ts";
 import type { Bump } from "./bump.ts";
+import { reachOf } from "./command.ts";
 import "./digest.ts";
 import "./entity.ts";
 import "./evidence.ts";
@@ -38,6 +38,8 @@ const LATER: Readonly<Partial<Record<Tab, () => Promise<unknown>>>> = {
 const CLOCK_MS = 1_000;
 const RENEW_CHECK_MS = 30_000;
 const ACTIVE_MS = 5 * 60_000;
+/** What comes of a memory that the authority does not fit. */
+const REMEMBERED: ReadonlySet<string> = new Set(["genesis_mismatch", "checkpoint_stale", "checkpoint_inconsistent"]);
 /** Three columns. */
 const WIDE = matchMedia("(min-width: 1200px)");
 
@@ -69,6 +71,7 @@ export class App extends LitElement {
   #used = Date.now();
   #returnTo: HTMLElement | undefined;
   #closed = false;
+  #who: string | undefined;
 
   constructor() {
     super();
@@ -142,13 +145,15 @@ export class App extends LitElement {
     const common = { url, registry: name, store: this.#store };
     this.#access = new Access({ ...common, trust, storage: localStorage, now: Date.now });
     const access = this.#access;
+    this.#who = access.signed?.jti;
     const client = createClient({
       ...common,
       ...trust,
       session: { csrf: access.csrf },
       onVerified: (response) => registry.answered(response),
     });
-    const registry: Registry = new Registry({ name, client, now: Date.now });
+    const anyone = createClient({ ...common, ...trust, onVerified: (response) => registry.answered(response) });
+    const registry: Registry = new Registry({ name, client, anyone, now: Date.now });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
     registry.addEventListener("stopped", (event) => this.#stopped(registry, (event as CustomEvent<TesError>).detail));
@@ -159,9 +164,15 @@ export class App extends LitElement {
 
   /** Who may see what has changed: read again as whoever that is now. */
   #signedChanged(registry: Registry): void {
+    const who = this.#access.signed?.jti;
+    const other = who !== this.#who;
+    this.#who = who;
     this.#moved();
-    if (registry === this.#registry && (registry.failure !== undefined || registry.link === "stopped"))
-      void registry.open();
+    if (registry !== this.#registry) return;
+    if (other && registry.trust?.visibility === "private") {
+      // Nothing stays on the page that whoever is here now may not see.
+      this.#open(registry.name, undefined);
+    } else if (registry.failure !== undefined || registry.link === "stopped") void registry.open();
     if (this.registries.length === 0) void this.#list();
   }
 
@@ -192,6 +203,7 @@ export class App extends LitElement {
     this.online = navigator.onLine;
     // Not at the next attempt, but now.
     if (this.online) void this.#registry.open();
+    else this.#registry.lost();
   };
 
   readonly #keyed = (event: KeyboardEvent): void => {
@@ -274,6 +286,7 @@ export class App extends LitElement {
   override render() {
     const registry = this.#registry;
     const { tab } = this.route;
+    const tree = tab === "entities" && registry.state !== undefined && registry.failure === undefined;
     document.title = `${this.route.rest[0] ?? registry.name} · TES`;
     return html`
       <a class="skip" href="#main" @click=${this.#skip}>To the content</a>
@@ -285,9 +298,9 @@ export class App extends LitElement {
         )}
       </ul></nav>
       ${this.#banner()}
-      <div class="columns ${tab === "entities" ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
+      <div class="columns ${tree ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
         ${
-          tab === "entities" && registry.state !== undefined
+          tree
             ? html`<aside class="tree" aria-label="Entities"><tes-tree .registry=${registry} .access=${this.#access} .tick=${this.tick} .chosen=${this.route.rest[0]}></tes-tree></aside>`
             : nothing
         }
@@ -406,10 +419,15 @@ export class App extends LitElement {
         closed
           ? html`<div class="row"><button type="button" class="primary" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button></div>`
           : finding === "refused"
-            ? html`<tes-command text="tes verify --url ${location.origin} --registry ${name}"></tes-command>
-                <p class="muted small">Finding: <code>${error.code}</code>. If you know why it changed, what this browser remembers can be dropped on purpose:</p>
-                <div class="row"><button type="button" @click=${this.#forget}>Forget what this browser remembers of ${name}</button></div>`
-            : html`${absent ? html`<p>Whoever holds the key opens one:</p><tes-command text="tes init"></tes-command>` : nothing}
+            ? html`<tes-command text="tes verify ${reachOf(name)}"></tes-command>
+                <p class="muted small">Finding: <code>${error.code}</code>.</p>
+                ${
+                  REMEMBERED.has(error.code)
+                    ? html`<p class="small">If you know why it changed, what this browser remembers can be dropped on purpose.</p>
+                        <div class="row"><button type="button" @click=${this.#forget}>Forget what this browser remembers of ${name}</button></div>`
+                    : html`<div class="row"><button type="button" @click=${() => void this.#registry.open()}>Ask again</button></div>`
+                }`
+            : html`${absent ? html`<p>Whoever holds the key opens one:</p><tes-command text=${name === "default" ? "tes init" : `tes registry create ${name}`}></tes-command>` : nothing}
                 <div class="row"><button type="button" @click=${() => void this.#registry.open()}>Ask again</button></div>`
       }
     </div>`;

@@ -48,10 +48,18 @@ export async function raise(label: string, entities: readonly Declared[] = FAMIL
   let child: ChildProcess | undefined;
   const start = async (port: string): Promise<string> => {
     child = spawn(process.execPath, [TES, "serve", "--json", "--data", data, "--port", port], {
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env.PATH, HOME: dir, TMPDIR: tmpdir() },
     });
-    const [line] = (await once(createInterface(child.stdout!), "line")) as [string];
+    let said = "";
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      said = (said + text).slice(-4_096);
+    });
+    const ended = once(child, "exit").then(() => {
+      throw new Error(`tes serve ended: ${said}`);
+    });
+    ended.catch(() => undefined);
+    const [line] = (await Promise.race([once(createInterface(child.stdout!), "line"), ended])) as [string];
     return (JSON.parse(line) as { url: string }).url;
   };
   const stop = async (): Promise<void> => {
