@@ -95,13 +95,14 @@ try {
   const idle = { workerd: await rssOf(authority!.pids.workerd), client: await rssOf("self") };
   const memory = watchMemory(() => authority.pids.workerd, idle);
   const reads = new Set<number>();
+  const buffer = new Uint8Array(ARTIFACT_PART_BYTES);
   const source = (onPart: (n: number) => void) => ({
     sha256,
     size: SIZE,
     read: async (from: number, to: number) => {
       const n = from / ARTIFACT_PART_BYTES + 1;
       onPart(n);
-      const bytes = new Uint8Array(to - from);
+      const bytes = buffer.subarray(0, to - from);
       await file.read(bytes, 0, bytes.length, from);
       return bytes;
     },
