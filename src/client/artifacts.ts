@@ -15,7 +15,7 @@ export interface UploadSource {
   readonly sha256: string;
   /** Bytes. */
   readonly size: number;
-  /** The bytes from `from` up to, without, `to`. */
+  /** The bytes from `from` up to, without, `to`. They may lie in the same buffer each time: one part goes after the other. */
   readonly read: (from: number, to: number) => Promise<Uint8Array<ArrayBuffer>>;
   /** Told how many bytes are there by now. */
   readonly onProgress?: ((bytes: number) => void) | undefined;

@@ -340,9 +340,12 @@ test("64 MiB go up and down, and workerd stays within 128 MiB above idle", async
   }, 20);
   try {
     await release(stage, bytes, "large.bin");
-    let got = 0;
-    for await (const piece of stage.client.download(sha256(bytes), size, { hasher })) got += piece.length;
-    expect(got).toBe(size);
+    // Several times: what is left behind by each shows in their sum.
+    for (let turn = 0; turn < 4; turn++) {
+      let got = 0;
+      for await (const piece of stage.client.download(sha256(bytes), size, { hasher })) got += piece.length;
+      expect(got).toBe(size);
+    }
   } finally {
     clearInterval(watch);
   }
