@@ -63,6 +63,7 @@ const MEDIA_OF_KIND = {
   metrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
   lines: MEDIA_TYPES.lines,
   socket: MEDIA_TYPES.problem,
+  bytes: MEDIA_TYPES.bytes,
 } as const;
 
 const mediaOf = ({ answer }: RouteSpec): string =>
@@ -101,7 +102,9 @@ function operation(name: string, spec: RouteSpec): object {
             content:
               spec.request === "lines"
                 ? { [MEDIA_TYPES.lines]: { schema: { type: "string" } } }
-                : { [MEDIA_TYPES.json]: { schema: { $ref: `#/components/schemas/request.${spec.request}` } } },
+                : spec.request === "bytes"
+                  ? { [MEDIA_TYPES.bytes]: {} }
+                  : { [MEDIA_TYPES.json]: { schema: { $ref: `#/components/schemas/request.${spec.request}` } } },
           },
         };
   const content = isJson(spec)
@@ -209,7 +212,12 @@ const list = (codes: readonly ErrorCode[]): string => codes.map((code) => `\`${c
 export function renderAnswers(): string {
   const rows = ROUTES.map(([name, spec]) => {
     const query = spec.query.length === 0 ? "" : `?${spec.query.join("&")}`;
-    const takes = spec.request === undefined ? "–" : spec.request === "lines" ? "lines" : `\`request.${spec.request}\``;
+    const takes =
+      spec.request === undefined
+        ? "–"
+        : spec.request === "lines" || spec.request === "bytes"
+          ? spec.request
+          : `\`request.${spec.request}\``;
     const gives = isJson(spec) ? `\`answer.${spec.answer}\`` : mediaOf(spec).split(";")[0]!;
     const kept = spec.cached ? "≤ 1 s" : "no";
     return `| \`${name}\` | \`${spec.method} ${pathOf(spec)}${query}\` | ${ACCESS[spec.access]} | ${takes} | ${gives} | ${kept} | ${spec.summary.replaceAll("|", "\\|")} |`;
@@ -249,7 +257,7 @@ The Worker keeps whole signed answers of public reads, byte for byte, for at mos
 
 Reads that anyone may make of a public registry send \`Access-Control-Allow-Origin: *\` and expose the fields that prove them. A preflight is allowed GET, HEAD, \`TES-Nonce\` and \`TES-Min-Size\`; \`Authorization\` and \`TES-CSRF\` are not, so that no page elsewhere writes or reads what is private.
 
-A page of this very origin may hold a session instead of a token ([formats.md](formats.md), Session). Every route that takes a token takes a session too, but for \`openSession\`; a request with \`Authorization\` is by its token, whatever else it carries. Without \`TES-CSRF\` a cookie says nothing: a read is then anyone's, and a write is refused with \`csrf_refused\`. What a session is answered is never kept and never for other sites.
+A page of this very origin may hold a session instead of a token ([formats.md](formats.md), Session). Every route that takes a token takes a session too, but for \`openSession\`, \`genesis\` and the routes of an import; a request with \`Authorization\` is by its token, whatever else it carries. Without \`TES-CSRF\` a cookie says nothing: a read is then anyone's, and a write is refused with \`csrf_refused\`. What a session is answered is never kept and never for other sites.
 
 ## The dashboard
 

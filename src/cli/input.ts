@@ -39,6 +39,14 @@ export async function askKey(question: string): Promise<Secret<string>> {
   return new Secret(text);
 }
 
+/** Asks for a text without showing it, and takes it as it is typed. @throws {TesError} `interrupted`, `input_missing` */
+export async function askHidden(question: string): Promise<Secret<string>> {
+  const answer = await orEnd(password({ message: question, mask: "•" }));
+  if (isCancel(answer)) throw new TesError("interrupted");
+  if (answer === undefined || answer === "") throw new TesError("input_missing", { detail: "Nothing was typed." });
+  return new Secret(answer);
+}
+
 /** Asks yes or no, no unless it is said. @throws {TesError} `interrupted` on Ctrl-C and at the end of input */
 export async function askYes(question: string): Promise<boolean> {
   const answer = await orEnd(confirm({ message: question, initialValue: false }));

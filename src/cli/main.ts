@@ -33,12 +33,24 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "take the next version and write it into files",
     load: async (io) => (await import("./commands/bump.ts")).bumpCommand(io),
   },
+  publisher: {
+    summary: "who may publish an entity: keys, proposals, signatures",
+    load: async (io) => (await import("./commands/publisher.ts")).publisherCommand(io),
+  },
+  release: {
+    summary: "publish files as a version, signed, logged and verifiable offline",
+    load: async (io) => (await import("./commands/release.ts")).releaseCommand(io),
+  },
+  yank: {
+    summary: "withdraw a release, or take that back",
+    load: async (io) => (await import("./commands/yank.ts")).yankCommand(io),
+  },
   watch: {
     summary: "show the log as it grows, and run a hook for each statement",
     load: async (io) => (await import("./commands/watch.ts")).watchCommand(io),
   },
   verify: {
-    summary: "check the authority, or a receipt",
+    summary: "check a released file, the authority, or a receipt",
     load: async (io) => (await import("./commands/verify.ts")).verifyCommand(io),
   },
   config: {
@@ -64,6 +76,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   import: {
     summary: "read an export into another authority",
     load: async (io) => (await import("./commands/export.ts")).importCommand(io),
+  },
+  trust: {
+    summary: "files from which others verify offline",
+    load: async (io) => (await import("./commands/trust.ts")).trustCommand(io),
   },
   token: {
     summary: "mint and inspect tokens offline, revoke them",

@@ -16,6 +16,7 @@ import { parseEntityId } from "../protocol/ids.ts";
 import { MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
 import type { BumpRequest, Declaration, GenesisRequest } from "../protocol/requests.ts";
 import type { EntityDeclared, Genesis, Statement, VersionBumped } from "../protocol/statements.ts";
+import { type Artifacts, createArtifacts } from "./artifacts.ts";
 import { createImportTarget, exportLines, type ImportTarget } from "./carry.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import { type ClientOptions, settle } from "./options.ts";
@@ -51,7 +52,7 @@ export interface DeclareResult {
 }
 
 /** Every method throws the authority's own error when it signed one, and a code of its own checks otherwise. */
-export interface TesClient extends Lifecycle, PageSessions, Publishing {
+export interface TesClient extends Lifecycle, Publishing, Artifacts, PageSessions {
   /** What is believed about the registry: its genesis, origin and keys. */
   trust(): Promise<Trust>;
   /** The registry with all its entities, now or when its log had `size` statements. */
@@ -114,6 +115,7 @@ export function createClient(options: ClientOptions): TesClient {
   return {
     ...createLifecycle(session, registry),
     ...createPublishing(session, registry),
+    ...createArtifacts(session, settings),
     ...createPageSessions(session, registry),
     exportLines: () => exportLines(session, registry),
     trust: session.trust,

@@ -23,6 +23,7 @@ export type {
 export type { Provenance } from "../protocol/provenance.ts";
 export type { BumpRequest, Declaration, GenesisRequest } from "../protocol/requests.ts";
 export type { Change, EntityDeclared, Genesis, Statement, VersionBumped } from "../protocol/statements.ts";
+export type { Artifacts, DownloadOptions, UploadSource } from "./artifacts.ts";
 export type { ImportTarget } from "./carry.ts";
 export {
   type BumpResult,

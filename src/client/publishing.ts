@@ -30,6 +30,8 @@ export interface Publishers {
   readonly threshold: number;
   readonly keys: PublishersSetStatement["keys"];
   readonly history: readonly ProvenPublishers[];
+  /** What proves it to others, one for each revision. */
+  readonly receipts: readonly Receipt[];
 }
 
 /** A release with what proves it. */
@@ -116,6 +118,7 @@ export function createPublishing(session: Session, registry: string): Publishing
         threshold: current?.threshold ?? 0,
         keys: current?.keys ?? [],
         history,
+        receipts: answer.receipts,
       };
     },
     setPublishers: (entity, request, options = {}) =>

@@ -26,6 +26,12 @@ const NONCE_BYTES = 16;
 export interface WriteBody {
   readonly bytes: Bytes;
   readonly idempotencyKey: string;
+  /** Default JSON. */
+  readonly type?: string | undefined;
+  /** Content-Digest, where it is known already. */
+  readonly digest?: string | undefined;
+  /** How long to wait for the answer, in place of what is usual. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** An answer that was verified, and the size of the log that was known when its request left. */
@@ -77,8 +83,8 @@ export function createSession(settings: Settings): Session {
     const url = new URL(path, settings.url);
     const credentials = settings.session && (csrf === undefined ? "omit" : "same-origin");
     if (write === undefined) return { method: "GET", url, headers, credentials };
-    headers["content-type"] = MEDIA_TYPES.json;
-    headers[HEADERS.contentDigest.toLowerCase()] = contentDigest(write.bytes);
+    headers["content-type"] = write.type ?? MEDIA_TYPES.json;
+    headers[HEADERS.contentDigest.toLowerCase()] = write.digest ?? contentDigest(write.bytes);
     headers[HEADERS.idempotencyKey.toLowerCase()] = write.idempotencyKey;
     return { method: "POST", url, headers, body: write.bytes, credentials };
   };
@@ -93,7 +99,8 @@ export function createSession(settings: Settings): Session {
   ): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await judge(await exchange(sendingOf(path, atLeast, write, as), settings));
+        const timeoutMs = write?.timeoutMs ?? settings.timeoutMs;
+        return await judge(await exchange(sendingOf(path, atLeast, write, as), { ...settings, timeoutMs }));
       } catch (thrown) {
         if (attempt >= settings.attempts || !isPassing(thrown)) throw thrown;
         await settings.backOff(attempt + 1);

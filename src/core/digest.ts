@@ -1,7 +1,7 @@
 /** Content-Digest (RFC 9530), sha-256 only: the one algorithm every runtime and every verifier has. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { equalBytes, toBase64 } from "./bytes.ts";
+import { type Bytes, equalBytes, toBase64 } from "./bytes.ts";
 import { TesError } from "./errors.ts";
 import { isInnerList, parseDictionary } from "./structured-fields.ts";
 
@@ -16,13 +16,11 @@ export function contentDigest(content: Uint8Array): string {
 }
 
 /**
- * Checks a content against its Content-Digest. Digests of other algorithms are ignored (RFC 9530 section 2); a
- * sha-256 digest has to be there.
+ * The sha-256 digest that a Content-Digest or Repr-Digest field names: 32 bytes.
  *
  * @throws {TesError} `signature_malformed` when the field cannot be read or has no sha-256 digest
- * @throws {TesError} `digest_mismatch`
  */
-export function verifyContentDigest(header: string, content: Uint8Array): void {
+export function parseSha256Digest(header: string): Bytes {
   const member = parseDictionary(header).get("sha-256");
   if (member === undefined || isInnerList(member) || !(member.value instanceof Uint8Array)) {
     throw new TesError("signature_malformed", {
@@ -30,5 +28,16 @@ export function verifyContentDigest(header: string, content: Uint8Array): void {
       field: "content-digest",
     });
   }
-  if (!equalBytes(member.value, sha256(content))) throw new TesError("digest_mismatch");
+  return new Uint8Array(member.value);
+}
+
+/**
+ * Checks a content against its Content-Digest. Digests of other algorithms are ignored (RFC 9530 section 2); a
+ * sha-256 digest has to be there.
+ *
+ * @throws {TesError} `signature_malformed` when the field cannot be read or has no sha-256 digest
+ * @throws {TesError} `digest_mismatch`
+ */
+export function verifyContentDigest(header: string, content: Uint8Array): void {
+  if (!equalBytes(parseSha256Digest(header), sha256(content))) throw new TesError("digest_mismatch");
 }

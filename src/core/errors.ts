@@ -206,6 +206,17 @@ export const ERRORS = {
 
   // The registry.
   already_exists: row(409, "That already exists, and differs.", "Change it, or choose another name."),
+  artifact_corrupt: row(
+    422,
+    "The bytes that were uploaded are not those that the digest names.",
+    "Upload the file again; it may have changed since it was hashed.",
+  ),
+  artifact_damaged: row(
+    500,
+    "What was stored of the file is gone or was changed.",
+    "Look at what happened to the storage, and put the file back under the same digest.",
+    1011,
+  ),
   artifact_limit: row(
     422,
     "A release names more files, or larger ones, than this service takes.",
@@ -214,7 +225,7 @@ export const ERRORS = {
   artifact_missing: row(
     409,
     "A file of the release is neither stored here nor at an address that the release names.",
-    "Upload it first, or give its address (--url).",
+    "Upload it first, or give its address (--download-url).",
   ),
   artifact_name: row(
     422,
@@ -225,6 +236,11 @@ export const ERRORS = {
     422,
     "Two files of a release have names that some systems take for the same.",
     "Rename one: names differ by more than case, width and composition.",
+  ),
+  artifact_store_missing: row(
+    501,
+    "This authority has no place for files.",
+    "Bind R2 as TES_BUNDLE_BUCKET, or let the release name the addresses of its files (--download-url).",
   ),
   attestation_too_large: row(
     413,
@@ -280,6 +296,7 @@ export const ERRORS = {
     "The entity has no publishers, so nobody can sign a release of it.",
     "Name them: tes publisher init --entity ENTITY.",
   ),
+  range_unsatisfiable: row(416, "The range lies outside the file.", "Ask for a range within it, or for all of it."),
   registry_read_only: row(
     409,
     "The registry takes no writes here.",
@@ -296,6 +313,11 @@ export const ERRORS = {
     "There is no such release.",
     "List them: tes release list, or GET /v1/{registry}/releases.",
   ),
+  sbom_unknown: row(
+    422,
+    "The file is neither a CycloneDX nor an SPDX document in JSON.",
+    "Have your tool write one of them as JSON: CycloneDX 1.x, SPDX 2.x or 3.x.",
+  ),
   signatures_insufficient: row(
     403,
     "Fewer publishers have signed than the entity asks for, or others than its own.",
@@ -307,6 +329,11 @@ export const ERRORS = {
     "The log holds a statement of a type this release does not know.",
     "Run the release that wrote it, or a newer one.",
     1011,
+  ),
+  upload_invalid: row(
+    409,
+    "The part does not fit the upload.",
+    "Begin again: the answer says which parts there are, and how long they have to be.",
   ),
   version_conflict: row(
     409,
@@ -348,6 +375,16 @@ export const ERRORS = {
     "The other end of the socket did not prove that it knows the token.",
     "Do not use it: something else than the authority answers there.",
   ),
+  bundle_invalid: row(
+    502,
+    "The bundle is no Sigstore bundle of one release, as an authority makes it.",
+    "Fetch it again, or verify it with the tool that made it.",
+  ),
+  bundle_unsupported: row(
+    502,
+    "The bundle is of a kind or version that this release does not read.",
+    "Verify it with the tool that made it, or with a newer release.",
+  ),
   checkpoint_inconsistent: row(
     502,
     "The log does not extend the one seen before: the authority forked or rewrote it.",
@@ -380,10 +417,21 @@ export const ERRORS = {
     "Do not use it.",
   ),
   proof_invalid: row(502, "The proof does not lead to the checkpoint.", "Do not use the answer."),
+  proof_missing: row(
+    404,
+    "Nothing is here that could prove it.",
+    "Fetch release.tes.json from where the file came from, and put it beside the file or name it with --release.",
+  ),
   provenance_invalid: row(
     502,
     "The provenance field is malformed or names another registry.",
     "Do not use the answer.",
+  ),
+  release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
+  signature_file_invalid: row(
+    400,
+    "A file of signatures or checksums is not written as its format asks.",
+    "Fetch it again, whole and unchanged.",
   ),
   signature_invalid: row(
     502,
@@ -419,6 +467,12 @@ export const ERRORS = {
     409,
     "Another authority is using this data directory.",
     "Stop it, or choose another --data directory.",
+  ),
+  download_failed: row(502, "A download did not come.", "Check the address, then try again."),
+  file_changed: row(
+    409,
+    "A file changed while it was read.",
+    "Wait until nothing writes to it, then run the same command again.",
   ),
   file_exists: row(409, "The file exists and is not overwritten.", "Choose another name, or move the file away."),
   file_pattern: row(
@@ -458,10 +512,20 @@ export const ERRORS = {
     1011,
   ),
   interrupted: row(409, "It was stopped by its user, and changed nothing more.", "Run it again when you are ready."),
+  key_file_invalid: row(
+    400,
+    "A key file is not in a form that is read here.",
+    "Public keys are read as minisign, signify, PEM or SSH write Ed25519, secret ones as minisign writes them.",
+  ),
   log_altered: row(
     409,
     "The execution log is not what was written, or claims what is not so.",
     "Restore it from git, or look at what changed; a new run writes a new one: tes lock --log FILE.",
+  ),
+  passphrase_wrong: row(
+    400,
+    "The passphrase does not open the key, or cannot be one.",
+    "Try again; a key whose passphrase is lost is replaced by its publishers (tes publisher propose).",
   ),
   port_in_use: row(
     409,

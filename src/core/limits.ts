@@ -148,3 +148,25 @@ export const MAX_ENVELOPE_SIGNATURES = 16;
 export const MAX_ARTIFACT_NAME_BYTES = 255;
 /** One file of a release: 10,000 parts of 16 MiB, which is what R2 takes in one upload of parts. */
 export const MAX_ARTIFACT_BYTES = 167_772_160_000;
+/** One part of an upload: below Cloudflare's 100 MB for a request, above R2's 5 MiB for a part. */
+export const ARTIFACT_PART_BYTES = 16_777_216;
+/** Uploads of one registry that are not published yet: bounds what a publisher may leave lying about. */
+export const MAX_OPEN_UPLOADS = 1_024;
+/** Uploads that one token has open at once: a client brings files one after the other, a few at most side by side. */
+export const MAX_TOKEN_UPLOADS = 64;
+/** How long until what could not be taken away is tried again. */
+export const COLLECT_RETRY_MS = 60_000;
+/** How long what nobody published is kept: a release that takes several people's signatures takes a day. */
+export const UPLOAD_GRACE_MS = 86_400_000;
+/** How long a part may be on its way (16 MiB at 250 kbit/s), or a whole file be read back and hashed. */
+export const ARTIFACT_TIMEOUT_MS = 600_000;
+/** Comments in minisign's files, without their prefix: what minisign 0.11 reads (COMMENTMAXBYTES, TRUSTEDCOMMENTMAXBYTES). */
+export const MAX_MINISIGN_COMMENT_BYTES = 1_000;
+export const MAX_MINISIGN_TRUSTED_COMMENT_BYTES = 8_000;
+/** What opening a secret key may cost: minisign's own default, 1 GiB and some seconds. A file that asks for more is refused. */
+export const MAX_KEY_MEMORY_BYTES = 1_073_741_824;
+export const MAX_KEY_OPERATIONS = 33_554_432;
+/** A Sigstore bundle: the largest payload and the longest statement as base64, the longest proof, and room. */
+export const MAX_BUNDLE_BYTES = 1_048_576;
+/** JSON nesting of an attestation: bills of materials nest their components. */
+export const MAX_ATTESTATION_DEPTH = 64;

@@ -55,25 +55,31 @@ export interface TransparencyLog {
   readonly publicKey: Uint8Array;
   /** SHA-256(origin ‖ "\n" ‖ 0x01 ‖ public key): its first four bytes are the key hash of C2SP checkpoints. */
   readonly logId: Bytes;
-  /** From when on its key counts, milliseconds. */
+  /** When the first entry came that this key may speak of, milliseconds. */
   readonly from: number;
+  /** When the last one came. Absent: the key is in use. */
+  readonly until?: number;
 }
 
-export function logOf({ origin, publicKey, from }: Omit<TransparencyLog, "logId">): TransparencyLog {
-  return { origin, publicKey, from, logId: sha256(concat(utf8(`${origin}\n`), new Uint8Array([1]), publicKey)) };
+export function logOf(log: Omit<TransparencyLog, "logId">): TransparencyLog {
+  const { origin, publicKey } = log;
+  return { ...log, logId: sha256(concat(utf8(`${origin}\n`), new Uint8Array([1]), publicKey)) };
 }
+
+/** A time as RFC 3339, cut to the second that an entry of that time is integrated in. */
+const second = (at: number): string => new Date(1000 * integratedTime(at)).toISOString();
 
 /** The trusted_root.json that lets Sigstore's verifiers believe these logs. */
 export function trustedRoot(logs: readonly TransparencyLog[]) {
   return {
     mediaType: TRUSTED_ROOT_TYPE,
-    tlogs: logs.map(({ origin, publicKey, logId, from }) => ({
+    tlogs: logs.map(({ origin, publicKey, logId, from, until }) => ({
       baseUrl: `https://${origin}`,
       hashAlgorithm: "SHA2_256",
       publicKey: {
         rawBytes: toBase64(ed25519Spki(publicKey)),
         keyDetails: "PKIX_ED25519",
-        validFor: { start: new Date(Math.floor(from / 1000) * 1000).toISOString() },
+        validFor: { start: second(from), ...(until === undefined ? {} : { end: second(until) }) },
       },
       logId: { keyId: toBase64(logId) },
     })),

@@ -3,12 +3,12 @@
  * strictly: what somebody signed must mean one thing.
  */
 import * as v from "valibot";
-import { compareCodeUnits } from "../core/bytes.ts";
+import { compareCodeUnits, utf8 } from "../core/bytes.ts";
 import { canonicalBytes } from "../core/canonical-json.ts";
 import { TesError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { type JsonValue, parseJson } from "../core/json.ts";
-import { MAX_ARTIFACT_BYTES, MAX_RELEASE_FILES } from "../core/limits.ts";
+import { MAX_ARTIFACT_BYTES, MAX_ATTESTATION_DEPTH, MAX_RELEASE_FILES } from "../core/limits.ts";
 import { checkArtifactNames } from "./artifact-names.ts";
 import { Count, Entity, HexHash, Registry, Version } from "./fields.ts";
 import { isJsonObject, parseWith } from "./parse.ts";
@@ -88,7 +88,7 @@ export interface Attestation {
 export function parseAttestation(payload: Uint8Array): Attestation {
   let json: JsonValue;
   try {
-    json = parseJson(payload);
+    json = parseJson(payload, { maxDepth: MAX_ATTESTATION_DEPTH });
   } catch (cause) {
     throw new TesError("envelope_invalid", { field: "/payload", detail: "it is no JSON that means one thing", cause });
   }
@@ -127,6 +127,23 @@ export function parseRelease(payload: Uint8Array): Attestation & { readonly scop
   const predicate = parseWith(ProvenanceSchema, attestation.predicate, "envelope_invalid", "/payload/predicate");
   const { registry, genesis, entity, version } = predicate.buildDefinition.externalParameters;
   return { ...attestation, scope: { registry, genesis, entity, version } };
+}
+
+/**
+ * The SHA-256 of the files that the authority stores for a text, if it is a release: those without an address of their
+ * own. A text that is none has no files.
+ */
+export function storedFilesOf(text: string): string[] {
+  if (!text.includes(PROVENANCE_TYPE)) return [];
+  try {
+    return storedFiles(parseRelease(utf8(text)).subjects);
+  } catch {
+    return [];
+  }
+}
+
+export function storedFiles(subjects: readonly Subject[]): string[] {
+  return subjects.filter(({ downloadLocation }) => downloadLocation === undefined).map(({ sha256 }) => sha256);
 }
 
 /** What a release is, whatever its provenance: hex of SHA-256 over JCS of `[{name, sha256, size}…]` by name. */

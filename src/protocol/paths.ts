@@ -26,6 +26,8 @@ export const MEDIA_TYPES = {
   note: "text/plain; charset=utf-8",
   /** Lines of JSON: an export and its parts. */
   lines: "application/jsonl",
+  /** A file of a release, or a part of one. */
+  bytes: "application/octet-stream",
   /** Counters, openmetrics.io 1.0. */
   metrics: "application/openmetrics-text",
 } as const;
@@ -78,6 +80,10 @@ export const pathOf = {
   yank: (registry: string, id: string, version: string): string => `${base(registry)}/releases/${id}/${version}/yank`,
   unyank: (registry: string, id: string, version: string): string =>
     `${base(registry)}/releases/${id}/${version}/unyank`,
+  artifact: (registry: string, sha256: string): string => `${base(registry)}/artifacts/${sha256}`,
+  artifactPart: (registry: string, sha256: string, n: number): string =>
+    `${base(registry)}/artifacts/${sha256}/parts/${n}`,
+  artifactComplete: (registry: string, sha256: string): string => `${base(registry)}/artifacts/${sha256}/complete`,
   trustedRoot: (registry: string): string => `${base(registry)}/trusted-root`,
   revoke: (registry: string, token: string): string => `${base(registry)}/tokens/${token}/revoke`,
   blob: (registry: string, digest: string): string => `${base(registry)}/blobs/${digest}`,

@@ -84,6 +84,20 @@ const TrustedRootAnswer = v.object({ mediaType: v.string(), tlogs: v.array(Json)
 /** `GET …/trusted-root`: the trusted_root.json that Sigstore's verifiers read. */
 export type TrustedRootAnswer = v.InferOutput<typeof TrustedRootAnswer>;
 
+const ArtifactAnswer = v.object({
+  registry: Registry,
+  /** SHA-256 of the file, hex. */
+  digest: HexHash,
+  size: Count,
+  state: v.picklist(["open", "stored"]),
+  /** All parts have this many bytes but the last. */
+  partBytes: Count,
+  /** Numbers of the parts that are there, from 1. */
+  parts: v.array(Count),
+});
+/** `POST …/artifacts/{sha256}` and below: how far an upload is. */
+export type ArtifactAnswer = v.InferOutput<typeof ArtifactAnswer>;
+
 export const RELEASE_ANSWER_SCHEMAS = {
   releases: ReleasesAnswer,
   release: ReleaseAnswer,
@@ -91,6 +105,7 @@ export const RELEASE_ANSWER_SCHEMAS = {
   publish: PublishAnswer,
   publishers: PublishersAnswer,
   trustedRoot: TrustedRootAnswer,
+  artifact: ArtifactAnswer,
 } as const;
 
 /** Answers by kind. */
@@ -101,4 +116,5 @@ export interface ReleaseAnswers {
   publish: PublishAnswer;
   publishers: PublishersAnswer;
   trustedRoot: TrustedRootAnswer;
+  artifact: ArtifactAnswer;
 }

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_ATTESTATIONS } from "../core/limits.ts";
-import { Reason } from "./fields.ts";
+import { Count, Reason } from "./fields.ts";
 import { isJsonObject, parseWith } from "./parse.ts";
 import { publishersSet } from "./releases.ts";
 
@@ -31,6 +31,15 @@ export type ReleaseRequest = v.InferOutput<typeof ReleaseRequest>;
 /** Withdraws a release, or takes that back. */
 export const YankRequest = v.strictObject({ reason: v.exactOptional(Reason) });
 export type YankRequest = v.InferOutput<typeof YankRequest>;
+
+/** Begins the upload of a file, or asks how far it is. `size` in bytes. */
+export const ArtifactRequest = v.strictObject({ size: Count });
+export type ArtifactRequest = v.InferOutput<typeof ArtifactRequest>;
+
+/** @throws invalid_field */
+export function parseArtifactRequest(json: JsonValue): ArtifactRequest {
+  return parseWith(ArtifactRequest, json);
+}
 
 /** @throws invalid_field */
 export function parsePublishersRequest(json: JsonValue): PublishersRequest {

@@ -20,7 +20,7 @@ import {
 import { DeclaredFiles } from "./files.ts";
 import { EVERY_ENTITY } from "./ids.ts";
 import { parseWith } from "./parse.ts";
-import { PublishersRequest, ReleaseRequest, YankRequest } from "./release-requests.ts";
+import { ArtifactRequest, PublishersRequest, ReleaseRequest, YankRequest } from "./release-requests.ts";
 import { STATEMENT_SCHEMAS } from "./statements.ts";
 import { isScope } from "./tokens.ts";
 
@@ -139,6 +139,7 @@ export const REQUEST_SCHEMAS = {
   publishers: PublishersRequest,
   release: ReleaseRequest,
   yank: YankRequest,
+  artifact: ArtifactRequest,
 } as const;
 
 /** @throws invalid_field */

@@ -90,8 +90,17 @@ export async function readBody(request: Request, limit: number): Promise<Bytes |
 export const isUpgrade = (request: Request): boolean =>
   request.method === "GET" && request.headers.get("upgrade")?.toLowerCase() === "websocket";
 
-/** Turns a Request into an Ask. Faults are carried along, since only the object may sign an answer about them. */
-export async function askOf(request: Request, url: URL, authority: string, registry: string): Promise<Ask> {
+/**
+ * Turns a Request into an Ask; `unread` leaves the body where it is. Faults are carried along, since only the object may
+ * sign an answer about them.
+ */
+export async function askOf(
+  request: Request,
+  url: URL,
+  authority: string,
+  registry: string,
+  handling?: "unread",
+): Promise<Ask> {
   const headers: Record<string, string> = {};
   let fault: Ask["fault"] = null;
   for (const name of READ_HEADERS) {
@@ -103,7 +112,7 @@ export async function askOf(request: Request, url: URL, authority: string, regis
     else if (SINGLE_HEADERS.has(name) && value.includes(",")) fault ??= { code: "header_repeated", detail: `${name}.` };
   }
   let body: Bytes | null = new Uint8Array(0);
-  if (request.method !== "GET" && request.method !== "HEAD") {
+  if (request.method !== "GET" && request.method !== "HEAD" && handling !== "unread") {
     // What the sender broke off, or framed wrongly, is the sender's fault: nothing of it is acted on.
     const cut = { code: "bad_request", detail: "The body did not come whole." } as const;
     const limit = maxBodyOf(url.pathname);

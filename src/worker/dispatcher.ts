@@ -111,7 +111,8 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       return route.cached ? { ...saying, shared: true } : saying;
     }
     if (claims === undefined) throw new TesError("token_missing");
-    if (route.name === "import") return route.run({ ...context, json: null, idempotency: undefined });
+    if (route.name === "import" || route.request === "bytes")
+      return route.run({ ...context, json: null, idempotency: undefined });
     return route.run({ ...context, json: bodyOf(ask), idempotency: idempotencyOf(ask, claims, path) });
   };
 

@@ -8,6 +8,11 @@ export interface VersionDOEnv {
   VERSION_DO: DurableObjectNamespace<VersionManagementDO>;
   /** Immutable bytes and the guide only; never versions. */
   KV: KVNamespace;
+  /** Where files of releases are kept: an R2 bucket, or a directory that workerd serves. With neither, releases name addresses. */
+  TES_BUNDLE_BUCKET?: R2Bucket | null;
+  TES_BUNDLE_DISK?: Fetcher | null;
+  /** Seconds for which an upload that no release refers to is kept. Default a day. */
+  TES_UPLOAD_GRACE_S?: string;
   /** Master key, 64 hexadecimal characters, as a secret. */
   VERSION_SIGNING_KEY?: string | null;
   /** The other slot, for rotation. */

@@ -5,6 +5,7 @@
 
 import { TesError } from "../core/errors.ts";
 import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
+import { answerArtifact, artifactObject, isArtifactPath } from "./artifacts/front.ts";
 import { type Answer, askOf, isUpgrade, READ_HEADERS } from "./ask.ts";
 import { authorityOf } from "./authorities.ts";
 import { ADDRESS_RATE, addressOf, type Buckets, createBuckets, parseRate } from "./bucket.ts";
@@ -140,6 +141,15 @@ export async function answerFor(
   }
   // A socket cannot cross a method call: the object answers this one over HTTP.
   if (url.pathname === pathOf.watch(registry) && isUpgrade(request)) return openSocket(request, url, env, registry);
+  if (isArtifactPath(url.pathname)) {
+    const refusal = await refusalOf(request, url, env, registry);
+    if (refusal !== undefined) return responseOf(refusal, method);
+    try {
+      return await answerArtifact(request, url, env, registry, artifactObject(env, registry), defer);
+    } catch (thrown) {
+      return responseOf(failed(thrown, registry), method);
+    }
+  }
   if (!shareable) return responseOf(await askObject(request, url, env, registry), method);
   const answer = await joined(request, url, env, registry, minSize, defer);
   return responseOf(answer, method);

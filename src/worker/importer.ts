@@ -17,6 +17,7 @@ import {
   parseExportEnd,
   parseExportHeader,
 } from "../protocol/export.ts";
+import { storedFilesOf } from "../protocol/intoto.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import { createMemoryRows } from "../registry/rows.ts";
 import { loadTree } from "./ledger.ts";
@@ -126,6 +127,7 @@ export function openImporter(store: Store, registry: string): Importer {
         }
         if (!store.putBlob({ digest: blob, salt, text }))
           throw invalid("No statement refers to a text, or one erased it.");
+        store.artifacts.refer(blob, storedFilesOf(text));
         break;
       }
       case "end":

@@ -41,7 +41,7 @@ export interface Write {
   readonly size?: number;
   /** Texts that the statements refer to. */
   readonly blobs?: readonly StoredBlob[];
-  /** Digests of files that have to be stored here, and are kept from then on for the first statement. */
+  /** Digests of files that have to be stored here: the first of the texts refers to them. */
   readonly artifacts?: readonly string[];
 }
 
@@ -205,7 +205,7 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
   };
 
   const checkArtifacts = (digests: readonly string[]): void => {
-    const [missing] = digests;
+    const missing = digests.find((digest) => store.artifacts.get(digest)?.state !== "stored");
     if (missing !== undefined) throw new TesError("artifact_missing", { detail: missing });
   };
 
@@ -245,7 +245,11 @@ export function openLedger(store: Store, registry: string, now: number): Ledger 
           if (before.size === 0) store.migrate(write.now);
           const statements = write.commands.flatMap((command) => appendOne(command, write, undo) ?? []);
           for (const blob of write.blobs ?? []) store.putBlob(blob);
-          if (statements.length > 0) checkArtifacts(write.artifacts ?? []);
+          const { artifacts: files, blobs: [text] = [] } = write;
+          if (statements.length > 0 && files !== undefined && text !== undefined) {
+            checkArtifacts(files);
+            store.artifacts.refer(text.digest, files);
+          }
           return statements;
         });
       } catch (thrown) {

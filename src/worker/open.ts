@@ -41,6 +41,9 @@ export interface OpenParts {
   /** Resolves when what was written is durable. */
   readonly sync: () => Promise<void>;
   readonly isDelisted: () => boolean;
+  /** Ends the sockets that a token, or a page's session, opened. */
+  readonly closeSocketsOf: (id: string, error: TesError) => void;
+  readonly shelf: Host["shelf"];
   /** Told in the same turn what was written, and how many milliseconds after the write came in. */
   readonly written: (statements: readonly Statement[], duration: number) => void;
 }
@@ -53,9 +56,14 @@ export function serveRegistry(parts: OpenParts, ledger: Ledger, keys: SigningKey
     metrics,
     tickets,
     keyCache,
+    shelf: parts.shelf,
     subscribers,
     announcements: () => announcementsOf(ledger, store, keys),
     delisted: (name) => registryObject(env, name).delisted(name),
+    signedOut: (sid) => {
+      tickets.forget(sid);
+      parts.closeSocketsOf(sid, new TesError("session_expired"));
+    },
     pause: () => scheduler.wait(0),
   };
   const writer = createWriter(ledger, keys, sync, metrics, isDelisted, written);

@@ -9,10 +9,16 @@ import { MAX_ATTESTATION_BYTES } from "../core/limits.ts";
 import { hashedRekord } from "../core/sigstore.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
-import { contentOf, IN_TOTO_TYPE, parseAttestation, parseRelease, type Subject } from "../protocol/intoto.ts";
-import { parsePublishersRequest, parseReleaseRequest, parseYankRequest } from "../protocol/release-requests.ts";
+import { contentOf, IN_TOTO_TYPE, parseAttestation, parseRelease, storedFiles } from "../protocol/intoto.ts";
+import {
+  parseArtifactRequest,
+  parsePublishersRequest,
+  parseReleaseRequest,
+  parseYankRequest,
+} from "../protocol/release-requests.ts";
 import { publishersBytes } from "../protocol/releases.ts";
 import { type AttestCommand, type Command, decide, type PublishCommand } from "../registry/decide.ts";
+import { digestIn } from "./reads.ts";
 import { releaseKeyOf } from "./releases.ts";
 import { authorise, blobOf, type Handler, keyed, type RouteContext, writeOne } from "./route.ts";
 import { sayJson } from "./sign-response.ts";
@@ -108,11 +114,6 @@ async function checkEnvelope(context: RouteContext, entity: string, envelope: En
   return { envelope, blob, signers, parts };
 }
 
-/** Files that nobody could fetch. Those without an address have to be stored here. */
-function storedDigests(subjects: readonly Subject[]): string[] {
-  return subjects.filter(({ downloadLocation }) => downloadLocation === undefined).map(({ sha256: digest }) => digest);
-}
-
 export const publish: Handler = async (context) => {
   const request = parseReleaseRequest(context.json);
   const envelope = openEnvelope(request.envelope);
@@ -157,7 +158,7 @@ export const publish: Handler = async (context) => {
     }
     blobs.push(further.blob);
   }
-  const artifacts = storedDigests(subjects);
+  const artifacts = storedFiles(subjects);
   const said = { entity, version, content };
   if (request.dryRun === true) {
     const first = decide(rows, commands[0]!);
@@ -181,6 +182,22 @@ function published({ ledger, writer }: RouteContext, { entity, version }: { enti
   const row = ledger.rows.release(entity, version)!;
   return Promise.all([...row.statements, ...row.attested].map((seq): Promise<Receipt> => writer.receipt(seq)));
 }
+
+export const beginArtifact: Handler = async ({ claims, params, json, host, now }) =>
+  sayJson(await host.shelf.begin(claims, digestIn(params), parseArtifactRequest(json).size, now));
+
+/** What the Worker has done by now: it took a part, or put them all together. */
+export const artifactStanding: Handler = ({ claims, params, host }) => {
+  if (params.n !== undefined && !/^[1-9][0-9]{0,4}$/.test(params.n)) {
+    throw new TesError("upload_invalid", { detail: "Parts are counted from 1." });
+  }
+  const answer = host.shelf.standing(claims, digestIn(params));
+  // A request that the Worker did not act on (another spelling of the path, another way to the object) did nothing.
+  if (params.n === undefined ? answer.state !== "stored" : !answer.parts.includes(Number(params.n))) {
+    throw new TesError("upload_invalid", { detail: "Nothing of it came to storage." });
+  }
+  return sayJson(answer);
+};
 
 const withdraw =
   (kind: "yank" | "unyank"): Handler =>

@@ -112,20 +112,29 @@ export const release: Handler = async (context) => {
   });
 };
 
-/** The logs of this registry, one for each key that signed checkpoints, in order. */
+/**
+ * The logs of this registry, one for each key that signed checkpoints, in order. Each key promises everything in its
+ * tree, what came before its time too, and nothing that came after it.
+ */
 function logsOf({ ledger }: RouteContext): TransparencyLog[] {
   const genesis = ledger.statement(0);
   if (genesis.type !== "registry.genesis") throw new TesError("internal", { cause: new Error("no genesis") });
-  let { origin } = genesis;
-  const logs = [logOf({ origin, publicKey: fromBase64Url(genesis.keys["log-ed25519"].x)!, from: genesis.at })];
+  const { at: from, keys } = genesis;
+  let current = { origin: genesis.origin, publicKey: fromBase64Url(keys["log-ed25519"].x)!, from };
+  const logs: TransparencyLog[] = [];
   for (const seq of ledger.rows.registry()!.announced ?? []) {
     const statement = ledger.statement(seq);
-    if (statement.type === "registry.restored") ({ origin } = statement);
-    else if (statement.type !== "registry.moved") continue;
-    const keys = statement.type === "registry.moved" ? statement.to.keys : statement.keys;
-    logs.push(logOf({ origin, publicKey: fromBase64Url(keys["log-ed25519"].x)!, from: statement.at }));
+    if (statement.type === "registry.moved") {
+      logs.push(logOf({ ...current, until: statement.at }));
+      current = { ...current, publicKey: fromBase64Url(statement.to.keys["log-ed25519"].x)! };
+    } else if (statement.type === "registry.restored") {
+      // What the lost log had beyond the backup is no more.
+      logs.push(logOf({ ...current, until: ledger.statement(seq - 1).at }));
+      const { origin } = statement;
+      current = { origin, publicKey: fromBase64Url(statement.keys["log-ed25519"].x)!, from };
+    }
   }
-  return logs;
+  return [...logs, logOf(current)];
 }
 
 export const bundles: Handler = async (context) => {
@@ -154,6 +163,10 @@ export const bundles: Handler = async (context) => {
     });
   });
   return sayJson({ entity: row.entity, version: row.version, bundles: await Promise.all(made) });
+};
+
+export const artifact: Handler = () => {
+  throw new TesError("artifact_unknown");
 };
 
 export const trustedRoot: Handler = (context) => sayJson(renderTrustedRoot(logsOf(context)));

@@ -4,51 +4,10 @@
  */
 
 import type { ErrorCode } from "../core/errors.ts";
-import type { ANSWER_SCHEMAS } from "../protocol/answers.ts";
-import type { REQUEST_SCHEMAS } from "../protocol/requests.ts";
+import { RELEASE_ROUTES } from "./release-routes.ts";
+import { adminRead, adminWrite, type RouteSpec, read } from "./route-spec.ts";
 
-/** A JSON answer's kind, or another media type: a signed note, OpenMetrics, lines of JSON, a WebSocket. */
-export type AnswerKind = keyof typeof ANSWER_SCHEMAS | "note" | "metrics" | "lines" | "socket";
-
-export interface RouteSpec {
-  readonly method: "GET" | "POST";
-  /** Below /v1/{registry}. */
-  readonly path: string;
-  /**
-   * `open`: anyone. `read`: anyone on a public registry, scope `read` on a private one. `token`: any token. `session`: a
-   * page's session, and no token. Otherwise the scope that a token needs.
-   */
-  readonly access:
-    | "open"
-    | "read"
-    | "token"
-    | "token:read"
-    | "token:watch"
-    | "session"
-    | "admin"
-    | "bump:<glob>"
-    | "release:<glob>";
-  readonly query: readonly string[];
-  /** The body of a write, `lines` for a part of an export. */
-  readonly request?: keyof typeof REQUEST_SCHEMAS | "lines";
-  readonly answer: AnswerKind;
-  /** 426: over HTTP alone this route has nothing to say. */
-  readonly status?: 201 | 426;
-  /** Whether the Worker may answer from memory for up to a second, on a public registry. */
-  readonly cached: boolean;
-  /** Whether it writes statements, and so needs an Idempotency-Key. */
-  readonly writes: boolean;
-  /** What it may refuse with, beside what every route may. */
-  readonly codes: readonly ErrorCode[];
-  /** Only the registry `default` has it. */
-  readonly onlyDefault?: true;
-  readonly summary: string;
-}
-
-type Read = Pick<RouteSpec, "method" | "access" | "cached" | "writes">;
-const read: Read = { method: "GET", access: "read", cached: true, writes: false };
-const adminRead: Read = { method: "GET", access: "admin", cached: false, writes: false };
-const adminWrite: Read = { method: "POST", access: "admin", cached: false, writes: true };
+export type { RouteSpec } from "./route-spec.ts";
 
 export const ROUTE_TABLE = {
   state: {
@@ -164,108 +123,7 @@ export const ROUTE_TABLE = {
     codes: ["invalid_field", "blob_unknown"],
     summary: "Erases such a text with its salt; the log stays whole.",
   },
-  publishers: {
-    ...read,
-    path: "/publishers/:entity",
-    query: [],
-    answer: "publishers",
-    codes: ["invalid_field", "entity_unknown"],
-    summary: "Whose signatures publish an entity, how many of them it takes, and the receipts of how that came.",
-  },
-  setPublishers: {
-    ...adminWrite,
-    path: "/publishers/:entity",
-    access: "release:<glob>",
-    query: [],
-    request: "publishers",
-    answer: "written",
-    codes: [
-      "invalid_field",
-      "entity_unknown",
-      "publishers_conflict",
-      "signatures_insufficient",
-      "signature_invalid",
-      "key_unknown",
-    ],
-    summary:
-      "The next set of publishers: the first takes scope admin and a signature of each key, a later one the signatures that the present set asks for.",
-  },
-  releases: {
-    ...read,
-    path: "/releases",
-    query: ["entity", "limit", "cursor"],
-    answer: "releases",
-    codes: ["invalid_field"],
-    summary: "Releases, newest first, of one entity or of all, `limit` at a time (1 to 100, 50 unless given).",
-  },
-  publish: {
-    ...adminWrite,
-    path: "/releases",
-    access: "release:<glob>",
-    query: [],
-    request: "release",
-    answer: "publish",
-    codes: [
-      "invalid_field",
-      "entity_unknown",
-      "version_unknown",
-      "publishers_missing",
-      "signatures_insufficient",
-      "signature_invalid",
-      "release_exists",
-      "artifact_missing",
-      "artifact_name",
-      "artifact_name_collision",
-      "artifact_limit",
-      "attestation_too_large",
-      "envelope_invalid",
-    ],
-    summary: "Publishes a version, once: all signatures and attestations are written, or none.",
-  },
-  release: {
-    ...read,
-    path: "/releases/:entity/:version",
-    query: [],
-    answer: "release",
-    codes: ["invalid_field", "release_unknown"],
-    summary: "A release with its receipts, payloads and publishers: together with the keys it proves itself.",
-  },
-  bundles: {
-    ...read,
-    path: "/releases/:entity/:version/bundle",
-    query: [],
-    answer: "bundles",
-    codes: ["invalid_field", "release_unknown", "blob_erased"],
-    summary: "A Sigstore bundle v0.3 for each signature of a release and its attestations.",
-  },
-  yank: {
-    ...adminWrite,
-    path: "/releases/:entity/:version/yank",
-    access: "release:<glob>",
-    query: [],
-    request: "yank",
-    answer: "written",
-    codes: ["invalid_field", "release_unknown"],
-    summary: "Withdraws a release: it stays provable, and whoever asks is told.",
-  },
-  unyank: {
-    ...adminWrite,
-    path: "/releases/:entity/:version/unyank",
-    access: "release:<glob>",
-    query: [],
-    request: "yank",
-    answer: "written",
-    codes: ["invalid_field", "release_unknown"],
-    summary: "Takes a withdrawal back.",
-  },
-  trustedRoot: {
-    ...read,
-    path: "/trusted-root",
-    query: [],
-    answer: "trustedRoot",
-    codes: [],
-    summary: "The trusted_root.json of this log, for Sigstore's verifiers.",
-  },
+  ...RELEASE_ROUTES,
   tokens: {
     ...adminWrite,
     path: "/tokens",

@@ -8,6 +8,7 @@ import type { Receipt } from "../protocol/answers.ts";
 import type { PageSession } from "../protocol/page-session.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import type { Command } from "../registry/decide.ts";
+import type { Shelf } from "./artifacts/shelf.ts";
 import type { Ledger, Write } from "./ledger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Page } from "./page.ts";
@@ -29,6 +30,9 @@ export interface Host {
   announcements(): Promise<Receipt[]>;
   /** Tells another registry's object that it is not listed any more. */
   delisted(name: string): Promise<void>;
+  /** Ends what a page's session opened elsewhere: its sockets, and tickets to others. */
+  signedOut(sid: string): void;
+  readonly shelf: Pick<Shelf, "begin" | "standing">;
   /** Lets other requests in. */
   pause(): Promise<void>;
 }

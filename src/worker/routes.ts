@@ -48,6 +48,11 @@ const HANDLERS: Readonly<Record<RouteName, Handler>> = {
   bundles: releases.bundles,
   yank: publishing.yank,
   unyank: publishing.unyank,
+  beginArtifact: publishing.beginArtifact,
+  artifactPart: publishing.artifactStanding,
+  completeArtifact: publishing.artifactStanding,
+  // The Worker serves files; what comes here is refused.
+  artifact: releases.artifact,
   trustedRoot: releases.trustedRoot,
   tokens: writes.tokens,
   tickets: writes.tickets,

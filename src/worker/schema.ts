@@ -72,6 +72,33 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   {
+    id: 3,
+    statements: [
+      // Files of releases, as this place has them: not of the log, and not exported. `state`: open, stored, collecting.
+      `CREATE TABLE artifact (
+        digest TEXT PRIMARY KEY,
+        size INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        upload TEXT NOT NULL,
+        at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID`,
+      // What storage calls each part.
+      `CREATE TABLE artifact_part (
+        digest TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (digest, n)
+      ) STRICT, WITHOUT ROWID`,
+      // Which texts refer to a file: it is kept and shown as long as one of them is there.
+      `CREATE TABLE artifact_ref (
+        digest TEXT NOT NULL,
+        blob TEXT NOT NULL,
+        PRIMARY KEY (digest, blob)
+      ) STRICT, WITHOUT ROWID`,
+      `CREATE INDEX artifact_ref_blob ON artifact_ref (blob)`,
+    ],
+  },
+  {
     id: 4,
     statements: [
       // Released versions, by entity and in the order of the log. Derived like the table state, and kept out of memory.
@@ -84,6 +111,14 @@ export const MIGRATIONS: readonly Migration[] = [
       ) STRICT, WITHOUT ROWID`,
       `CREATE INDEX release_seq ON release (seq)`,
       `CREATE INDEX release_entity ON release (entity, seq)`,
+    ],
+  },
+  {
+    id: 5,
+    statements: [
+      // Whose upload it is: a token may have so many open at once.
+      `ALTER TABLE artifact ADD COLUMN by TEXT NOT NULL DEFAULT ''`,
+      `CREATE INDEX artifact_by ON artifact (by, state)`,
     ],
   },
 ];

@@ -77,12 +77,12 @@ export interface Sockets {
   message(ws: WebSocket, data: string | ArrayBuffer): Promise<void>;
   /** The other end has closed, or is gone. @param code of its close frame, if there was one */
   closed(ws: WebSocket, code?: number): void;
-  /** Looks after the sockets from which nothing comes. */
-  alarm(): Promise<void>;
+  /** Looks after the sockets from which nothing comes. @returns when to look again */
+  alarm(now: number): Promise<number | undefined>;
   /** The log has grown. */
   grown(): void;
-  /** Ends every socket behind which a token stands. @returns how many */
-  closeSocketsOf(token: string, error?: TesError): number;
+  /** Ends every socket behind which a token stands, or a page's session. @returns how many */
+  closeSocketsOf(id: string, error?: TesError): number;
   /** Ends every socket. */
   closeAll(error: TesError): void;
 }
@@ -90,11 +90,14 @@ export interface Sockets {
 const NORMAL = 1000;
 const NO_CODE = 1005;
 
-export function createSockets(ctx: DurableObjectState, host: SocketHost): Sockets {
+export function createSockets(
+  ctx: DurableObjectState,
+  host: SocketHost,
+  wakeAt: (at: number) => Promise<void>,
+): Sockets {
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
   const peers = createPeers(ctx, host.emit);
   const { keep, send, say, end } = peers;
-  let alarmAt: number | null | undefined;
   let source: { readonly live: Live; readonly events: EventSource } | undefined;
   let publishing = false;
   let again = false;
@@ -104,14 +107,6 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
       source = { live, events: createEventSource(live.ledger, live.writer, () => live.keys) };
     }
     return source.events;
-  };
-
-  const wakeAt = async (at: number): Promise<void> => {
-    if (alarmAt === undefined) alarmAt = await ctx.storage.getAlarm();
-    // In the past: it has fired, or is about to, and looks at everyone again.
-    if (alarmAt !== null && alarmAt !== undefined && alarmAt <= at) return;
-    alarmAt = at;
-    await ctx.storage.setAlarm(at);
   };
 
   const hand = (peer: Peer, event: EventText): boolean => {
@@ -185,7 +180,7 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
       return welcomed(peer.kept.session, { kind: "anonymous" }, now);
     }
     if (frame.type === "ticket") {
-      const access: Access = { kind: "ticket", claims: host.tickets.redeem(frame.ticket, origin, now) };
+      const access: Access = { kind: "ticket", ...host.tickets.redeem(frame.ticket, origin, now) };
       return welcomed(peer.kept.session, access, now);
     }
     if (frame.nonce === serverNonce) throw new TesError("proof_refused");
@@ -351,9 +346,7 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
         // It is closed already, by us or by a code that must not be sent.
       }
     },
-    async alarm() {
-      const now = Date.now();
-      alarmAt = null;
+    async alarm(now) {
       let soonest = Number.POSITIVE_INFINITY;
       for (const peer of [...peers.all()]) {
         const pinged = ctx.getWebSocketAutoResponseTimestamp(peer.ws)?.getTime() ?? 0;
@@ -363,7 +356,7 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
         else if (step.session !== peer.kept.session) keep(peer, step.session);
         soonest = Math.min(soonest, deadline(peer.kept.session) ?? Number.POSITIVE_INFINITY);
       }
-      if (Number.isFinite(soonest)) await wakeAt(Math.max(soonest, now + 1));
+      return Number.isFinite(soonest) ? soonest : undefined;
     },
     grown() {
       again = true;
@@ -383,11 +376,11 @@ export function createSockets(ctx: DurableObjectState, host: SocketHost): Socket
         }
       })();
     },
-    closeSocketsOf(token, error = new TesError("token_revoked")) {
+    closeSocketsOf(id, error = new TesError("token_revoked")) {
       let count = 0;
       for (const peer of [...peers.all()]) {
         const { session } = peer.kept;
-        if (!("access" in session) || session.access.claims?.jti !== token) continue;
+        if (!("access" in session) || ![session.access.claims?.jti, session.access.page].includes(id)) continue;
         end(peer, error);
         count++;
       }

@@ -5,6 +5,7 @@ import { TesError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import type { SealedTile } from "../core/tiles.ts";
 import type { BlobRow, EntityRow, Lookup, Patch, ReleaseRow } from "../registry/rows.ts";
+import { type ArtifactRows, openArtifactRows } from "./artifacts/rows.ts";
 import { BOOTSTRAP, MIGRATIONS, STATEMENT_INDEX } from "./schema.ts";
 
 /** What a statement's row holds. `body` is canonical text. */
@@ -87,6 +88,8 @@ export interface Store {
   releases(below: number, count: number, entity?: string): ReleaseRow[];
   /** Whether a statement ever took an entity to a version. */
   handedOut(entity: string, version: string): boolean;
+  /** Files that lie beside the log. */
+  readonly artifacts: ArtifactRows;
   /** The two that the fold asks for. */
   readonly lookup: Lookup;
   blob(digest: string): StoredBlob | undefined;
@@ -155,7 +158,10 @@ export function openStore(storage: DurableObjectStorage): Store {
     if (table === "blob") {
       // The row stays when its text goes: a reference that is erased is not one that never was.
       run(`INSERT INTO blob (digest, seq, erased) VALUES (?, ?, 0) ON CONFLICT (digest) DO NOTHING`, key, value!.seq);
-      if (value!.erased) run(`UPDATE blob SET erased = 1, salt = NULL, text = NULL WHERE digest = ?`, key);
+      if (value!.erased) {
+        run(`UPDATE blob SET erased = 1, salt = NULL, text = NULL WHERE digest = ?`, key);
+        run(`DELETE FROM artifact_ref WHERE blob = ?`, key);
+      }
     } else if (table === "release") {
       run(
         `INSERT OR REPLACE INTO release (entity, version, seq, value) VALUES (?, ?, ?, ?)`,
@@ -320,6 +326,7 @@ export function openStore(storage: DurableObjectStorage): Store {
           ).map(releaseOf),
     handedOut: (entity, version) =>
       rows(`SELECT 1 FROM touch WHERE entity = ? AND version = ? LIMIT 1`, entity, version).length > 0,
+    artifacts: openArtifactRows(rows),
     lookup: { blob: blobRow, release: releaseRow },
     blob: (digest) =>
       rows(`SELECT digest, salt, text FROM blob WHERE digest = ? AND text IS NOT NULL`, digest).map(blobOf)[0],
@@ -337,7 +344,17 @@ export function openStore(storage: DurableObjectStorage): Store {
       else run(`INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)`, key, value);
     },
     clearLog() {
-      for (const table of ["statement", "tile", "state", "touch", "release", "blob", "announcement", "meta"]) {
+      for (const table of [
+        "statement",
+        "tile",
+        "state",
+        "touch",
+        "release",
+        "blob",
+        "artifact_ref",
+        "announcement",
+        "meta",
+      ]) {
         run(`DELETE FROM ${table}`);
       }
       run(`DROP INDEX IF EXISTS statement_idem`);

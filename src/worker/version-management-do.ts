@@ -7,7 +7,9 @@ import { DEFAULT_REGISTRY, pathOf } from "../protocol/paths.ts";
 import type { GenesisRequest } from "../protocol/requests.ts";
 import type { GenesisKeys } from "../protocol/statements.ts";
 import type { TokenClaims } from "../protocol/tokens.ts";
+import { createAlarm } from "./alarm.ts";
 import { activeKeys } from "./announcements.ts";
+import { type ArtifactCalls, createShelf } from "./artifacts/shelf.ts";
 import { type Answer, type Ask, askOf, isUpgrade } from "./ask.ts";
 import { authorityOf } from "./authorities.ts";
 import { createCarrying } from "./carrying.ts";
@@ -48,6 +50,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   readonly #emit: Emit = createEvents((line) => console.log(line));
   readonly #failures = createFailures(() => this.#registry);
 
+  readonly #alarm = createAlarm(this.ctx.storage);
+
   // Its parts: what they may do with the object is what they are given here, since a public method can be called over RPC.
   readonly #standing = createStanding({
     env: this.env,
@@ -80,6 +84,17 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     registry: () => this.#registry,
     isNamed: (registry) => this.#isNamed(registry),
     whenOpen: () => this.#whenOpen(),
+    wakeAt: (at) => this.#alarm.wakeAt(at),
+  });
+  readonly #shelf = createShelf<Open>({
+    env: this.env,
+    store: this.#store,
+    registry: () => this.#registry,
+    opened: () => this.#whenServed(),
+    claimsOf,
+    report: (thrown) => this.#failures.report(thrown),
+    emit: this.#emit,
+    wakeAt: (at) => this.#alarm.wakeAt(at),
   });
   readonly #carrying = createCarrying({
     env: this.env,
@@ -174,6 +189,17 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     this.#watching.sockets.closeAll(new TesError("registry_unknown"));
   }
 
+  /** What the Worker asks and tells of files. Only objects and the Worker of this deployment can call it. */
+  async artifacts<K extends keyof ArtifactCalls>(
+    registry: string,
+    call: K,
+    ...args: Parameters<ArtifactCalls[K]>
+  ): Promise<Awaited<ReturnType<ArtifactCalls[K]>> | Told<never>> {
+    if (!this.#isNamed(registry)) return { code: "registry_unknown", detail: "" };
+    const work = this.#shelf[call] as (...given: Parameters<ArtifactCalls[K]>) => ReturnType<ArtifactCalls[K]>;
+    return await work(...args);
+  }
+
   override webSocketMessage(ws: WebSocket, data: string | ArrayBuffer): Promise<void> {
     return this.#watching.sockets.message(ws, data);
   }
@@ -187,7 +213,8 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   }
 
   override alarm(): Promise<void> {
-    return this.#watching.sockets.alarm();
+    const jobs = [(now: number) => this.#watching.sockets.alarm(now), (now: number) => this.#shelf.collect(now)];
+    return this.#alarm.ring(jobs);
   }
 
   #inTurn(work: () => Promise<Answer>): Promise<Answer> {
@@ -199,6 +226,11 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
   #isNamed(registry: string): boolean {
     if (this.#registry === "" && isRegistryName(registry)) this.#registry = registry;
     return this.#registry !== "" && (registry === "" || registry === this.#registry);
+  }
+
+  /** The registry, unless it is there for its own admins only. */
+  async #whenServed(): Promise<Open | TesError> {
+    return this.#standing.delisted ? new TesError("registry_unknown") : this.#whenOpen();
   }
 
   /** Under the object's concurrency gate: two first requests must not make two keys. */
@@ -276,9 +308,11 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       ended: this.#ended,
       emit: this.#emit,
       keyCache: this.#keyCache,
+      shelf: this.#shelf,
       subscribers: () => this.ctx.getWebSockets().length,
       sync: () => this.ctx.storage.sync(),
       isDelisted: () => this.#standing.delisted,
+      closeSocketsOf: (id: string, error: TesError) => this.#watching.sockets.closeSocketsOf(id, error),
       written: this.#watching.written,
     };
     return serveRegistry(parts, ledger, keys);

@@ -27,6 +27,8 @@ export interface WatchingParts {
   /** Whether the object is this registry's. */
   readonly isNamed: (registry: string) => boolean;
   readonly whenOpen: () => Promise<Open | TesError>;
+  /** Wakes the object then. Milliseconds. */
+  readonly wakeAt: (at: number) => Promise<void>;
 }
 
 export interface Watching {
@@ -61,14 +63,18 @@ export function createWatching(ctx: DurableObjectState, parts: WatchingParts): W
     return { receipt, changes };
   };
 
-  const sockets = createSockets(ctx, {
-    tickets,
-    emit,
-    live,
-    // What sockets hold is what `live` gave them.
-    claimsOf: async (open, authorization, now) => (await claimsOf(open as Open, authorization, now))!,
-    bump: (open, asked) => bump(open as Open, asked),
-  });
+  const sockets = createSockets(
+    ctx,
+    {
+      tickets,
+      emit,
+      live,
+      // What sockets hold is what `live` gave them.
+      claimsOf: async (open, authorization, now) => (await claimsOf(open as Open, authorization, now))!,
+      bump: (open, asked) => bump(open as Open, asked),
+    },
+    parts.wakeAt,
+  );
 
   return {
     sockets,

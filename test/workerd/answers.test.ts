@@ -1,8 +1,12 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { type Bytes, utf8 } from "../../src/core/bytes.ts";
+import { contentDigest } from "../../src/core/digest.ts";
+import { sha256Hex } from "../../src/core/hash.ts";
 import { ROUTES } from "../../src/worker/routes.ts";
 import { VersionManagementDO } from "../../src/worker/version-management-do.ts";
 import {
+  type Asking,
   ask,
   codeOf,
   configure,
@@ -22,6 +26,7 @@ import {
   writing,
 } from "./authority.ts";
 import { halves, PAGE, signIn } from "./page.ts";
+import { envelopeOf, payloadOf, publisherOf, setRequest } from "./publisher.ts";
 import { expectHeaders } from "./refusals.ts";
 import { expectSigned, keysOf } from "./verifiers.ts";
 
@@ -49,8 +54,31 @@ interface Walk {
   readonly status?: number;
 }
 
-/** Routes that this registry cannot answer well: what they do is in deployment.test.ts and transfer.test.ts. */
-const ELSEWHERE = ["registries", "delist", "move", "restore", "import", "importState"];
+/** Routes that this registry cannot answer well: artifacts.test.ts, deployment.test.ts and transfer.test.ts have them. */
+const ELSEWHERE = ["artifact", "registries", "delist", "move", "restore", "import", "importState"];
+
+/** A file of a release. */
+const FILE = { bytes: utf8("a file"), digest: sha256Hex(utf8("a file")) };
+
+const partOf = (bytes: Bytes): Asking => ({
+  body: bytes,
+  headers: {
+    authorization: `Bearer ${token}`,
+    "content-type": "application/octet-stream",
+    "content-digest": contentDigest(bytes),
+  },
+});
+
+const scopeOf = async () => ({
+  registry: "acme",
+  genesis: String(jsonOf(await ask("/v1/acme")).genesis),
+  entity: "global:main",
+});
+const publishersRequest = async () => setRequest(await scopeOf(), 1, [await publisherOf("ada")], 1);
+const releaseEnvelope = async () => {
+  const scope = { ...(await scopeOf()), version: "1.0.0" };
+  return envelopeOf(payloadOf(scope, [{ name: "a.txt", text: "a" }]), [await publisherOf("ada")]);
+};
 
 /** One way to succeed and some to fail, for each route of a registry. A new route has to be added here. */
 const WALKS: Readonly<Record<string, Walk>> = {
@@ -164,6 +192,67 @@ const WALKS: Readonly<Record<string, Walk>> = {
     ok: () => post("/v1/acme/tickets", { origin: "https://page.test" }, { token }),
     refused: [() => post("/v1/acme/tickets", {}, { token }), () => post("/v1/acme/tickets", {})],
   },
+  publishers: {
+    ok: () => ask("/v1/acme/publishers/global:main"),
+    refused: [() => ask("/v1/acme/publishers/global:absent")],
+  },
+  setPublishers: {
+    ok: async () => post("/v1/acme/publishers/global:main", await publishersRequest(), { token }),
+    refused: [
+      () => post("/v1/acme/publishers/global:main", {}, { token }),
+      async () => post("/v1/acme/publishers/global:main", { ...(await publishersRequest()), revision: 7 }, { token }),
+      async () => post("/v1/acme/publishers/global:main", await publishersRequest()),
+    ],
+  },
+  releases: {
+    ok: () => ask("/v1/acme/releases?entity=global:main&limit=1"),
+    refused: [() => ask("/v1/acme/releases?limit=0"), () => ask("/v1/acme/releases?entity=x")],
+  },
+  publish: {
+    ok: async () => post("/v1/acme/releases", { envelope: await releaseEnvelope() }, { token }),
+    refused: [
+      () => post("/v1/acme/releases", {}, { token }),
+      () => post("/v1/acme/releases", { envelope: {} }, { token }),
+      async () => post("/v1/acme/releases", { envelope: await releaseEnvelope() }),
+    ],
+  },
+  release: {
+    ok: () => ask("/v1/acme/releases/global:main/1.0.0"),
+    refused: [() => ask("/v1/acme/releases/global:main/9.9.9")],
+  },
+  bundles: {
+    ok: () => ask("/v1/acme/releases/global:main/1.0.0/bundle"),
+    refused: [() => ask("/v1/acme/releases/global:main/9.9.9/bundle")],
+  },
+  yank: {
+    ok: () => post("/v1/acme/releases/global:main/1.0.0/yank", { reason: "broken" }, { token }),
+    refused: [() => post("/v1/acme/releases/global:main/9.9.9/yank", {}, { token })],
+  },
+  unyank: {
+    ok: () => post("/v1/acme/releases/global:main/1.0.0/unyank", {}, { token }),
+    refused: [() => post("/v1/acme/releases/global:main/9.9.9/unyank", {}, { token })],
+  },
+  beginArtifact: {
+    ok: () => post(`/v1/acme/artifacts/${FILE.digest}`, { size: FILE.bytes.length }, { token }),
+    refused: [
+      () => post(`/v1/acme/artifacts/${FILE.digest}`, { size: -1 }, { token }),
+      () => post("/v1/acme/artifacts/x", { size: 1 }, { token }),
+      () => post(`/v1/acme/artifacts/${FILE.digest}`, { size: FILE.bytes.length }),
+    ],
+  },
+  artifactPart: {
+    ok: () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/1`, partOf(FILE.bytes)),
+    refused: [
+      () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/2`, partOf(FILE.bytes)),
+      () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/1`, partOf(FILE.bytes.slice(1))),
+      () => ask(`/v1/acme/artifacts/${FILE.digest}/parts/0`, partOf(FILE.bytes)),
+    ],
+  },
+  completeArtifact: {
+    ok: () => post(`/v1/acme/artifacts/${FILE.digest}/complete`, {}, { token }),
+    refused: [() => post(`/v1/acme/artifacts/${"0".repeat(64)}/complete`, {}, { token })],
+  },
+  trustedRoot: { ok: () => ask("/v1/acme/trusted-root"), refused: [() => ask("/v1/acme/trusted-root?x")] },
   openSession: {
     sets: "cookie",
     ok: () => post("/v1/acme/session", {}, { token, headers: PAGE }),

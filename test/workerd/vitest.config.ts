@@ -10,6 +10,7 @@ export default defineConfig({
         compatibilityDate: "2026-11-02",
         durableObjects: { VERSION_DO: { className: "VersionManagementDO", useSQLite: true } },
         kvNamespaces: ["KV"],
+        r2Buckets: ["TES_BUNDLE_BUCKET"],
         bindings: {
           TES_AUTHORITIES: "tes.test, tes.test:8443",
           TES_GENESIS: "auto",

@@ -12,31 +12,54 @@ import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import { parseAnswer } from "../../protocol/answers.ts";
 import type { Statement } from "../../protocol/statements.ts";
 import { readSmallFile } from "../local/data.ts";
-import { type CommandIo, paint, printable, printJson, printNote } from "../output.ts";
-import { type Located, locate, type Reached, type ReachOptions, reach, withReach } from "../reach.ts";
+import { type CommandIo, printJson, printNote } from "../output.ts";
+import { notProved, say } from "../proved.ts";
+import { type Located, locate, type Reached, reach, withReach } from "../reach.ts";
+import { kindOf } from "../release/evidence.ts";
+import { isAddress } from "../release/fetch-file.ts";
+import { type VerifyReleaseFlags, verifyAddress, verifyPath } from "./verify-release.ts";
 
-interface VerifyFlags extends ReachOptions {
+interface VerifyFlags extends VerifyReleaseFlags {
   readonly offline?: true;
 }
 
 export function verifyCommand(io: CommandIo): Command {
   return withReach(new Command("verify"))
     .description(
-      "Without a file: ask the authority and check everything it says against what is pinned. " +
-        "With the file of a receipt: check it, then that the log still extends the one it was proved under.",
+      "Of a released file, a Sigstore bundle, a release document or an address: whether a " +
+        "release proves it, offline, with what lies beside it and what is pinned. Of a " +
+        "receipt: that it holds, and that the log still extends it. Without an argument: ask " +
+        "the authority and check everything it says. Exit code 1 on any doubt.",
     )
-    .argument("[receipt]", "file with a receipt")
-    .option("--offline", "check the receipt with what is pinned, and ask nobody")
-    .addHelpText("after", "\nExample:\n  $ tes bump global:main patch --receipt bump.json && tes verify bump.json")
+    .argument("[file]", "file, bundle, release.tes.json, receipt, or https:// address")
+    .option("--offline", "of a receipt: check it with what is pinned, and ask nobody")
+    .option("--online", "of a release: also ask whether it was withdrawn since")
+    .option("--trust <file>", "trust file, as tes trust export writes one")
+    .option("--release <file>", "release document (default: release.tes.json beside)")
+    .option("--expect <release>", "entity or entity@version that it has to be")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ tes verify app-1.2.3.tgz --genesis 54a1…\n" +
+        "  $ tes verify https://dl.example/app-1.2.3.tgz --trust acme.trust.json\n" +
+        "  $ tes verify release/component-app-1.2.3/release.tes.json --online\n" +
+        "  $ tes bump global:main patch --receipt bump.json && tes verify bump.json",
+    )
     .action(async (file: string | undefined, flags: VerifyFlags) => {
-      if (flags.offline === true && file === undefined) {
-        throw new TesError("usage", {
-          detail: "Without an authority there is only a receipt to check: name its file.",
-        });
+      if (flags.offline === true && flags.online === true) {
+        throw new TesError("usage", { detail: "--offline asks nobody, and --online asks: take one." });
       }
-      if (file === undefined) await verifyAuthority(io, await reach(io, flags));
-      else if (flags.offline === true) await verifyOffline(io, await locate(io, flags), resolve(io.cwd, file));
-      else await verifyFile(io, await reach(io, flags), resolve(io.cwd, file));
+      if (file === undefined) {
+        if (flags.offline === true) {
+          throw new TesError("usage", { detail: "Without an authority there is only a file to check: name it." });
+        }
+        return verifyAuthority(io, await reach(io, flags));
+      }
+      if (isAddress(file)) return verifyAddress(io, file, flags);
+      const path = resolve(io.cwd, file);
+      const kind = flags.release === undefined ? await kindOf(path) : "artifact";
+      if (kind !== "receipt") return verifyPath(io, path, kind, flags);
+      if (flags.offline === true) await verifyOffline(io, await locate(io, flags), path);
+      else await verifyFile(io, await reach(io, flags), path);
     });
 }
 
@@ -62,7 +85,7 @@ async function verifyAuthority(io: CommandIo, { client, url, firstTrust }: Reach
   const first = firstTrust();
   if (first !== null) notProved(io, `genesis ${first}: nothing was pinned here before, so it was taken as it came`);
   say(io, [
-    ...(first === null ? ([["genesis", `is the pinned one, ${facts.genesis}`]] as [string, string][]) : []),
+    ...(first === null ? ([["genesis", `is the pinned one, ${facts.genesis}`]] as const) : []),
     ["keys", "their chain starts at the genesis, and the answer is signed by the key it names"],
     ["checkpoint", `size ${facts.size}, signed by the log key ${facts.logKey}`],
     ["consistency", "the log extends every one that was seen from here before"],
@@ -136,13 +159,4 @@ function describe(statement: Statement): string {
   if (statement.type !== "version.bumped") return `${statement.type} at ${at}`;
   const changes = statement.changes.map(({ entity, from, to }) => `${entity} ${from} → ${to}`).join(", ");
   return `${changes}, at ${at} by token ${statement.by}`;
-}
-
-function say(io: CommandIo, lines: readonly (readonly [string, string])[]): void {
-  const color = paint(io);
-  for (const [what, how] of lines) io.stdout(`${color.green("proved")}  ${what.padEnd(12)} ${printable(how)}\n`);
-}
-
-function notProved(io: CommandIo, what: string): void {
-  io.stdout(`${paint(io).dim("not proved")}  ${what}\n`);
 }

@@ -8,6 +8,8 @@ export interface LocalConfig {
   readonly port: number;
   /** Absolute path of the directory that holds the Durable Objects. */
   readonly objects: string;
+  /** Absolute path of the directory that holds the files of releases. */
+  readonly artifacts: string;
   /** Bundled Workers, as paths relative to the configuration file. */
   readonly workerModule: string;
   readonly kvModule: string;
@@ -60,6 +62,7 @@ export function renderConfig(config: LocalConfig): string {
   const bindings = [
     `(name = "VERSION_DO", durableObjectNamespace = "VersionManagementDO")`,
     `(name = "KV", kvNamespace = "kv")`,
+    `(name = "TES_BUNDLE_DISK", service = "artifacts")`,
     `(name = "ASSETS", service = "dashboard")`,
     ...Object.entries(config.texts).map(([name, text]) => `(name = ${capnpText(name)}, text = ${capnpText(text)})`),
     ...config.environment.map((name) => `(name = ${capnpText(name)}, fromEnvironment = ${capnpText(name)})`),
@@ -90,6 +93,7 @@ const config :Workerd.Config = (
       durableObjectStorage = (localDisk = "objects")
     )),
     (name = "objects", disk = (path = ${capnpText(config.objects)}, writable = true)),
+    (name = "artifacts", disk = (path = ${capnpText(config.artifacts)}, writable = true)),
     (name = "dashboard", disk = (path = ${capnpText(config.dashboard)}, writable = false))
   ],
   sockets = [(name = "http", address = "127.0.0.1:${config.port}", http = (), service = "main")]

@@ -13,6 +13,8 @@ export interface DataPaths {
   readonly root: string;
   /** The Durable Objects' SQLite files: the registries themselves. */
   readonly objects: string;
+  /** Files of releases. */
+  readonly artifacts: string;
   /** What a start writes anew: workerd's configuration and the bundled Workers. */
   readonly run: string;
   readonly lock: string;
@@ -41,6 +43,7 @@ export function dataPaths(dataDir: string): DataPaths {
   return {
     root,
     objects: join(root, "do"),
+    artifacts: join(root, "artifacts"),
     run: join(root, "run"),
     lock: join(root, "lock"),
     signingKey: join(root, "signing.key"),
@@ -59,7 +62,7 @@ export function dataPaths(dataDir: string): DataPaths {
 export async function prepareDataDir(dataDir: string): Promise<DataPaths> {
   const paths = dataPaths(dataDir);
   try {
-    for (const path of [paths.root, paths.objects, paths.run]) {
+    for (const path of [paths.root, paths.objects, paths.artifacts, paths.run]) {
       await mkdir(path, { recursive: true, mode: PRIVATE_DIR });
     }
     await writeFile(join(paths.root, ".gitignore"), IGNORE_ALL, { flag: "wx" }).catch((thrown: unknown) => {

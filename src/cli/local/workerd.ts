@@ -19,7 +19,7 @@ export interface AuthorityOptions {
   readonly port?: number | undefined;
   /**
    * Where the settings come from: VERSION_SIGNING_KEY and VERSION_SIGNING_KEY_V2 (64 hexadecimal characters), TES_ORIGIN,
-   * TES_GENESIS, TES_RECOVERY_KEY, TES_KEY_FALLBACK. Nothing else of it reaches workerd.
+   * TES_GENESIS, TES_RECOVERY_KEY, TES_KEY_FALLBACK, TES_UPLOAD_GRACE_S. Nothing else of it reaches workerd.
    */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told in sentences what the operator should know: another port, an orphan that was ended. */
@@ -49,7 +49,13 @@ export interface Authority {
 const CONFIG_FILE = "config.capnp";
 const CONFIG_MODE = 0o600;
 const SECRET_NAMES = ["VERSION_SIGNING_KEY", "VERSION_SIGNING_KEY_V2"] as const;
-const TEXT_NAMES = ["TES_ORIGIN", "TES_KEY_FALLBACK", "TES_ADDRESS_RATE", "TES_READ_CACHE"] as const;
+const TEXT_NAMES = [
+  "TES_ORIGIN",
+  "TES_KEY_FALLBACK",
+  "TES_ADDRESS_RATE",
+  "TES_READ_CACHE",
+  "TES_UPLOAD_GRACE_S",
+] as const;
 /** workerd says on this descriptor, in JSON, that it listens. */
 const CONTROL_FD = 3;
 /** What is kept of workerd's words, to say why it would not start. */
@@ -125,6 +131,7 @@ async function writeConfig(
   const config = renderConfig({
     port,
     objects: paths.objects,
+    artifacts: paths.artifacts,
     workerModule: WORKER_MODULE,
     kvModule: KV_MODULE,
     dashboard,

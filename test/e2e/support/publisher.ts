@@ -18,7 +18,11 @@ export interface Scope {
 
 export interface TestFile {
   readonly name: string;
-  readonly text: string;
+  /** One of the two. */
+  readonly text?: string;
+  readonly bytes?: Uint8Array;
+  /** The authority has it; otherwise it lies at an address. */
+  readonly stored?: boolean;
 }
 
 const sha256 = (bytes: string | Buffer): Buffer => createHash("sha256").update(bytes).digest();
@@ -61,15 +65,15 @@ export function envelopeOf(
   const payload = Buffer.from(
     JSON.stringify({
       _type: "https://in-toto.io/Statement/v1",
-      subject: files.map(({ name, text }) => ({
-        name,
-        digest: {
-          sha256: sha256(text).toString("hex"),
-          sha512: createHash("sha512").update(text).digest("hex"),
-        },
-        downloadLocation: `https://files.test/${name}`,
-        annotations: { "tes.size": Buffer.byteLength(text) },
-      })),
+      subject: files.map((file) => {
+        const bytes = Buffer.from(file.bytes ?? file.text ?? "");
+        return {
+          name: file.name,
+          digest: { sha256: sha256(bytes).toString("hex"), sha512: createHash("sha512").update(bytes).digest("hex") },
+          ...(file.stored === true ? {} : { downloadLocation: `https://files.test/${file.name}` }),
+          annotations: { "tes.size": bytes.length },
+        };
+      }),
       predicateType: "https://slsa.dev/provenance/v1",
       predicate: {
         buildDefinition: {

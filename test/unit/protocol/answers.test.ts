@@ -98,6 +98,7 @@ const ANSWERS: { readonly [K in keyof Answers]: JsonObject } = {
     receipts: [receipt],
   },
   trustedRoot: { mediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1", tlogs: [{}] },
+  artifact: { registry: "default", digest: genesis, size: 3, state: "open", partBytes: 16_777_216, parts: [1, 2] },
   consistency: { from: 1, size: 3, proof: [hash], checkpoint: "tes.local/default\n3\n" },
   session: { csrf: bytes32("csrf"), expires: 1_700_000_000_000, jti: "x", scope: ["read"] },
   sessionEnd: { ended: true },

@@ -1,6 +1,7 @@
 /** The state of a stand-in Cloudflare account: Workers with their versions, deployments and secrets, and KV. */
 
 import { randomUUID } from "node:crypto";
+import type { AssetSets } from "./assets.ts";
 
 /** What Cloudflare answers an error with. */
 export class ApiError extends Error {
@@ -33,6 +34,7 @@ export interface Metadata {
     readonly new_tag?: string;
     readonly steps?: readonly MigrationStep[];
   };
+  readonly assets?: { readonly jwt: string; readonly config?: Readonly<Record<string, unknown>> };
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
@@ -81,6 +83,7 @@ const SECRET_TYPES = ["secret_text", "secret_key"];
 export class Account {
   readonly scripts = new Map<string, Script>();
   readonly namespaces = new Map<string, Namespace>();
+  readonly assets: AssetSets = new Map();
   /** How often what is deployed changed. */
   changes = 0;
 

@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Account, ApiError, type Metadata } from "./account.ts";
+import { beginAssets, takeAssets } from "./assets.ts";
 
 export const ACCOUNT_ID = "a".repeat(32);
 export const SUBDOMAIN = "stand-in";
@@ -107,6 +108,7 @@ const bindingsOf = (account: Account, name: string) => {
 };
 
 const ROUTES: readonly (readonly [string, string, Handler])[] = [
+  ["POST", `${S}/assets-upload-session`, (context) => beginAssets(context.account, jsonOf(context).manifest)],
   [
     "GET",
     "/workers/services/([^/]+)",
@@ -362,6 +364,12 @@ export async function startStandIn(): Promise<StandIn> {
     body: Buffer,
   ): Promise<unknown> => {
     const given = request.headers.authorization;
+    // Files come by the word of their session, not by the account's token.
+    if (method === "POST" && path === "/workers/assets/upload") {
+      const headers = { "content-type": request.headers["content-type"]! };
+      const form = await new Response(new Uint8Array(body), { headers }).formData();
+      return takeAssets(account, given?.replace("Bearer ", "") ?? "", form);
+    }
     if (given !== `Bearer ${token}`) throw new ApiError(403, 9106, "Authentication failed (status: 400)");
     if (url.pathname === "/client/v4/memberships") {
       return [{ id: "m", account: { id: ACCOUNT_ID, name: "Stand-in" } }];

@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, request as httpRequest, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcp } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { capnpText } from "../../../../src/cli/local/config.ts";
 import { workerdProgram } from "../../../../src/cli/local/programs.ts";
@@ -106,7 +106,13 @@ export async function startEdge(api: StandIn): Promise<Edge> {
     if (version === undefined) return;
     const dir = await mkdtemp(join(root, worker, "version-"));
     const port = await freePort();
-    await writeFile(join(dir, "config.capnp"), renderVersion(version, port, site.data, kvPort));
+    const assets = join(dir, "assets");
+    await mkdir(assets);
+    for (const [path, bytes] of api.account.assets.get(version.metadata.assets?.jwt ?? "") ?? []) {
+      await mkdir(dirname(join(assets, path)), { recursive: true });
+      await writeFile(join(assets, path), bytes);
+    }
+    await writeFile(join(dir, "config.capnp"), renderVersion(version, port, site.data, kvPort, assets));
     for (const [name, bytes] of version.modules) await writeFile(join(dir, name.replaceAll("/", "_")), bytes);
     const child = spawn(workerdProgram(), ["serve", join(dir, "config.capnp"), "--experimental", "--control-fd=3"], {
       env: Object.fromEntries(version.secrets),
@@ -151,6 +157,7 @@ function renderVersion(
   port: number,
   data: string,
   kvPort: number,
+  assets: string,
 ): string {
   const main = metadata.main_module!;
   const names = [main, ...[...modules.keys()].filter((name) => name !== main && /\.m?js$/.test(name))];
@@ -164,6 +171,9 @@ function renderVersion(
       classes.push(
         `(className = ${capnpText(class_name!)}, uniqueKey = ${capnpText(`edge-${class_name}`)}, enableSql = true)`,
       );
+    } else if (type === "assets") {
+      own.push(`(name = ${capnpText(name)}, service = "assets")`);
+      services.push(`(name = "assets", disk = (path = ${capnpText(assets)}, writable = false))`);
     } else if (type === "kv_namespace") {
       own.push(`(name = ${capnpText(name)}, kvNamespace = ${capnpText(`kv-${namespace_id}`)})`);
       services.push(

@@ -1,0 +1,172 @@
+/** `tes verify` of a file, a bundle or an address: offline, from what lies beside it and what is pinned. */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { findSubject, type ProvenRelease, verifyRelease } from "../../client/release.ts";
+import { TesError } from "../../core/errors.ts";
+import { contentOf } from "../../protocol/intoto.ts";
+import type { TrustFile } from "../../protocol/trust-file.ts";
+import { codeOf } from "../local/data.ts";
+import type { CommandIo } from "../output.ts";
+import { reach } from "../reach.ts";
+import { type AnchorOptions, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
+import { verifyBundles } from "../release/bundles.ts";
+import { DOCUMENT_NAME } from "../release/contents.ts";
+import { type Evidence, findEvidence, type Kind, parseDocument, readDocument } from "../release/evidence.ts";
+import { fetchFile, isAddress } from "../release/fetch-file.ts";
+import { type HashedFile, hashFile, openFile } from "../release/hashing.ts";
+import { openProgress } from "../release/progress.ts";
+import { parseTarget } from "../release/target.ts";
+import { type CheckedFile, type OnlineFacts, report } from "../release/verdict.ts";
+
+export interface VerifyReleaseFlags extends AnchorOptions {
+  readonly release?: string;
+  readonly expect?: string;
+  readonly online?: true;
+}
+
+/** Verifies a file on disk that is no receipt. */
+export async function verifyPath(io: CommandIo, path: string, kind: Kind, flags: VerifyReleaseFlags): Promise<void> {
+  const trust = await trustFileOf(io, flags);
+  if (kind === "document" || kind === "bundle") {
+    const evidence = kind === "document" ? await readDocument(path) : await findEvidence(path, null, trust);
+    return judge(io, flags, trust, evidence, (release) => filesBeside(io, dirname(path), release));
+  }
+  const file = await hashed(io, path);
+  const evidence =
+    flags.release === undefined ? await findEvidence(path, file.sha256, trust) : await namedDocument(io, flags.release);
+  await judge(io, flags, trust, evidence, (release) => fileOf(release, file));
+}
+
+/** Verifies what an address leads to. Nothing of it is kept, and it is held in memory only where it is a document. */
+export async function verifyAddress(io: CommandIo, address: string, flags: VerifyReleaseFlags): Promise<void> {
+  const trust = await trustFileOf(io, flags);
+  const found = await fetchFile(io, address);
+  if (found.kind === "document") {
+    const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [] };
+    return judge(io, flags, trust, evidence, (release) => ({
+      files: [],
+      missing: release.subjects.map(({ name }) => name),
+    }));
+  }
+  const beside = new URL(DOCUMENT_NAME, found.url).href;
+  const evidence = await namedDocument(io, flags.release ?? beside);
+  await judge(io, flags, trust, evidence, (release) => fileOf(release, found));
+}
+
+async function namedDocument(io: CommandIo, named: string): Promise<Evidence> {
+  if (!isAddress(named)) return readDocument(resolve(io.cwd, named));
+  const { kind, text } = await fetchFile(io, named).catch((thrown: unknown) => {
+    if (!(thrown instanceof TesError) || thrown.facts?.status !== 404) throw thrown;
+    throw new TesError("proof_missing", { detail: `${named} is not there.`, cause: thrown });
+  });
+  if (kind !== "document") throw new TesError("proof_missing", { detail: `${named} is no release document.` });
+  return { document: parseDocument(text!, named), from: [named], bundles: [] };
+}
+
+interface Looked {
+  readonly files: readonly CheckedFile[];
+  readonly missing: readonly string[];
+}
+
+async function judge(
+  io: CommandIo,
+  flags: VerifyReleaseFlags,
+  trust: TrustFile | null,
+  evidence: Evidence,
+  look: (release: ProvenRelease) => Looked | Promise<Looked>,
+): Promise<void> {
+  const anchor = await anchorOf(io, flags, trust, evidence.document);
+  const { document, current } = await withTrust(evidence.document, trust, anchor);
+  const release = await verifyRelease(document, anchor);
+  await verifyBundles(evidence.bundles, document, anchor);
+  requireExpected(release, flags.expect);
+  const { files, missing } = await look(release);
+  const removed = current === null ? [] : release.signers.map(({ kid }) => kid).filter((kid) => !current.has(kid));
+  const online = flags.online === true ? await askAuthority(io, flags, release, anchor.genesis) : null;
+  report(io, { release, pinnedBy: anchor.pinnedBy, evidence: evidence.from, files, missing, removed, online });
+}
+
+/** A proof of another release proves nothing about the one that was asked for. */
+function requireExpected({ entity, version }: ProvenRelease, expected: string | undefined): void {
+  if (expected === undefined) return;
+  const asked = parseTarget(expected);
+  if (asked.entity === entity && (asked.version === undefined || asked.version === version)) return;
+  throw new TesError("release_other", { detail: `It is ${entity}@${version}, and ${expected} was expected.` });
+}
+
+async function hashed(io: CommandIo, path: string): Promise<HashedFile> {
+  const { file, size } = await openFile(path);
+  await file.close();
+  const bar = openProgress(io, "hashing", size);
+  try {
+    return await hashFile(path, bar.add);
+  } finally {
+    bar.end();
+  }
+}
+
+function fileOf(release: ProvenRelease, file: Pick<HashedFile, "name" | "size" | "sha256" | "sha512">): Looked {
+  const { name } = findSubject(release, file, file.name);
+  const { size, sha256 } = file;
+  return { files: [{ name: file.name, size, sha256, ...(name === file.name ? {} : { as: name }) }], missing: [] };
+}
+
+/** Every file of the release that lies in a directory. One that is there and is another is no small thing. */
+async function filesBeside(io: CommandIo, directory: string, release: ProvenRelease): Promise<Looked> {
+  const files: CheckedFile[] = [];
+  const missing: string[] = [];
+  for (const { name } of release.subjects) {
+    const path = join(directory, basename(name));
+    const there = await openFile(path).then(
+      ({ file }) => file.close().then(() => true),
+      (thrown: unknown) => {
+        // Not being there is one thing; being there and unreadable is a doubt.
+        if (thrown instanceof TesError && codeOf(thrown.cause) === "ENOENT") return false;
+        throw thrown;
+      },
+    );
+    if (there) files.push(...fileOf(release, await hashed(io, path)).files);
+    else missing.push(name);
+  }
+  return { files, missing };
+}
+
+async function askAuthority(
+  io: CommandIo,
+  flags: VerifyReleaseFlags,
+  release: ProvenRelease,
+  genesis: string,
+): Promise<OnlineFacts> {
+  const { entity, version, registry } = release;
+  const { client, url } = await reach(io, { ...flags, registry, genesis });
+  const { release: now } = await client.releaseOf(entity, version);
+  if (contentOf(now.subjects) !== contentOf(release.subjects) || now.seq !== release.seq) {
+    throw new TesError("checkpoint_inconsistent", { detail: `The authority has another ${entity}@${version}.` });
+  }
+  const [{ keys, revision }, { size }] = await Promise.all([client.publishers(entity), client.checkpoint()]);
+  const current = new Set(keys.map(({ kid }) => kid));
+  const reason = now.yanked?.reason === undefined ? undefined : await reasonText(client, now.yanked.reason.digest);
+  return {
+    url,
+    size,
+    yanked:
+      now.yanked === null
+        ? null
+        : { seq: now.yanked.seq, at: now.yanked.at, ...(reason === undefined ? {} : { reason }) },
+    removed: release.signers.map(({ kid }) => kid).filter((kid) => !current.has(kid)),
+    revision,
+  };
+}
+
+/** Reasons are kept beside the log, for those who may read it, until they are erased. */
+async function reasonText(
+  client: Awaited<ReturnType<typeof reach>>["client"],
+  digest: string,
+): Promise<string | undefined> {
+  try {
+    return (await client.blob(digest)).text;
+  } catch (thrown) {
+    if (thrown instanceof TesError && /^(blob_|forbidden|token_)/.test(thrown.code)) return undefined;
+    throw thrown;
+  }
+}

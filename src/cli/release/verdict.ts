@@ -1,0 +1,163 @@
+/** What a verified release comes to, in plain words and as JSON: what was proved, by whom, when, and what was not. */
+
+import type { ProvenRelease } from "../../client/release.ts";
+import type { JsonValue } from "../../core/json.ts";
+import { type CommandIo, printJson, reportFinding } from "../output.ts";
+import { notProved, type Proof, say } from "../proved.ts";
+import { showBytes } from "./progress.ts";
+
+/** A file of the release that was looked at. */
+export interface CheckedFile {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** What it is called in the release, where that is another name. */
+  readonly as?: string;
+}
+
+/** What the authority said just now. */
+export interface OnlineFacts {
+  readonly url: string;
+  readonly size: number;
+  readonly yanked: { readonly seq: number; readonly at: number; readonly reason?: string } | null;
+  /** Kids of signers that are publishers no more. */
+  readonly removed: readonly string[];
+  /** Of the publishers, now. */
+  readonly revision: number;
+}
+
+export interface Verdict {
+  readonly release: ProvenRelease;
+  /** Where the pin came from, in words. */
+  readonly pinnedBy: string;
+  readonly evidence: readonly string[];
+  readonly files: readonly CheckedFile[];
+  /** Names of files of the release that were not there to look at. */
+  readonly missing: readonly string[];
+  /** Signers that a later set of publishers no longer holds, as far as was known offline. */
+  readonly removed: readonly string[];
+  /** Null when nobody was asked. */
+  readonly online: OnlineFacts | null;
+}
+
+/** Withdrawn, as far as anything that was looked at says. */
+export function withdrawal({ release, online }: Verdict): OnlineFacts["yanked"] {
+  if (online !== null) return online.yanked;
+  const { yanked } = release;
+  return yanked === null ? null : { seq: yanked.seq, at: yanked.at };
+}
+
+/** Tells it; marks the run as one with a finding when the release was withdrawn. */
+export function report(io: CommandIo, verdict: Verdict): void {
+  const yanked = withdrawal(verdict);
+  if (yanked !== null) reportFinding(io);
+  const [proved, open] = [provedBy(verdict), leftOpen(verdict)];
+  if (io.json) {
+    printJson(io, {
+      verified: yanked === null,
+      ...factsOf(verdict),
+      yanked,
+      proved: Object.fromEntries(proved),
+      notProved: open,
+    });
+    return;
+  }
+  say(io, proved);
+  for (const line of open) notProved(io, line);
+  if (yanked === null) return;
+  const why = yanked.reason === undefined ? "" : `: ${yanked.reason}`;
+  io.stdout(`withdrawn   on ${timeOf(yanked.at)}, statement ${yanked.seq}${why}\n`.replace(/[^\P{Cc}\n]/gu, " "));
+}
+
+function factsOf({ release, pinnedBy, evidence, files, missing, removed, online }: Verdict) {
+  const { registry, genesis, entity, version, at, seq, log, signers, publishers, attestations } = release;
+  return {
+    release: { registry, genesis, entity, version, at, seq, origin: log.origin, size: log.size },
+    signers: signers.map(({ kid }) => kid),
+    publishers,
+    attestations: attestations.map(({ predicateType, signers: by }) => ({
+      predicateType,
+      signers: by.map(({ kid }) => kid),
+    })),
+    provenance: release.provenance,
+    files,
+    missing,
+    evidence,
+    pinnedBy,
+    online,
+    removed: online?.removed ?? removed,
+  };
+}
+
+function provedBy({ release, pinnedBy, files, online }: Verdict): Proof[] {
+  const { entity, version, registry, genesis, signers, publishers, attestations, log } = release;
+  const { revision, threshold, keys, recovered } = publishers;
+  return [
+    ...files.map(
+      ({ name, size, sha256, as }): Proof => [
+        "file",
+        `${name}${as === undefined ? "" : ` (there: ${as})`}, ${showBytes(size)}, is of this release: SHA-256 ${sha256}`,
+      ],
+    ),
+    ["release", `${entity}@${version} of the registry ${registry}`],
+    [
+      "publishers",
+      `${signers.length} signed, ${threshold} of ${keys} had to (revision ${revision}): ${signers.map(({ kid }) => kid).join(", ")}`,
+    ],
+    ...(recovered ? [["recovery", "the registry's recovery key took part in naming them"] as const] : []),
+    ["time", `${timeOf(release.at)}, by the authority's clock`],
+    ["log", `statement ${release.seq} of ${log.origin}, in a log of size ${log.size}`],
+    ["genesis", `${genesis}, pinned by ${pinnedBy}`],
+    ...attestations.map(
+      ({ predicateType, signers: by }): Proof => ["attested", `${predicateType} by ${by.length} of the publishers`],
+    ),
+    ...(online === null
+      ? []
+      : [
+          ["now", `${online.url} has a log of size ${online.size} that still holds it`] as const,
+          ...(online.yanked === null ? [["in force", "it was not withdrawn"] as const] : []),
+        ]),
+  ];
+}
+
+function leftOpen(verdict: Verdict): string[] {
+  const { release, missing, online } = verdict;
+  const removed = online?.removed ?? verdict.removed;
+  const { builder, source } = originOf(release.provenance);
+  return [
+    ...(missing.length === 0
+      ? []
+      : [
+          `files that are not here: ${missing.slice(0, 10).join(", ")}${missing.length > 10 ? ` and ${missing.length - 10} more` : ""}`,
+        ]),
+    `where it was built: its publisher says ${builder}${source === null ? "" : `, from ${source}`}`,
+    ...removed.map((kid) => `that ${kid} is to be trusted today: it is a publisher no more`),
+    ...(online === null
+      ? ["that it was not withdrawn, or a publisher removed, since: --online asks the authority"]
+      : []),
+    "that the authority shows others the same log: compare checkpoints with them",
+  ];
+}
+
+/** What the provenance says of the build: the publisher's word. */
+export function originOf(provenance: JsonValue): { readonly builder: string; readonly source: string | null } {
+  const at = (json: JsonValue | undefined, ...path: (string | number)[]): JsonValue | undefined => {
+    let found = json;
+    for (const key of path) {
+      if (typeof found !== "object" || found === null || !Object.hasOwn(found, key)) return undefined;
+      found = (found as Record<string | number, JsonValue>)[key];
+    }
+    return found;
+  };
+  const builder = at(provenance, "runDetails", "builder", "id");
+  const uri = at(provenance, "buildDefinition", "resolvedDependencies", 0, "uri");
+  const commit = at(provenance, "buildDefinition", "resolvedDependencies", 0, "digest", "gitCommit");
+  const dirty = at(provenance, "buildDefinition", "internalParameters", "git", "dirty") === true;
+  const source = typeof uri === "string" && typeof commit === "string" ? `${uri} at ${commit}` : null;
+  return {
+    builder: typeof builder === "string" ? builder : "nothing",
+    source: source === null ? null : `${source}${dirty ? " with changes that were not committed" : ""}`,
+  };
+}
+
+const timeOf = (at: number): string => new Date(at).toISOString();
