@@ -5,19 +5,22 @@ import { createClient, type TesError, type Watched } from "../../client/index.ts
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
-import { forgetPin, givenPin, type PinSource, pinSource, storedPins, trusting } from "../model/pins.ts";
+import { givenPin, type PinSource, pinSource, storedPins, trusting } from "../model/pins.ts";
+import { listRegistries } from "../model/registries.ts";
 import { Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
-import { explain, findingOf, remedyOf } from "../model/verdict.ts";
+import { explain, findingOf } from "../model/verdict.ts";
 import { say } from "../model/words.ts";
 import "./badge.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
-import { reachOf } from "./command.ts";
 import "./digest.ts";
 import "./entity.ts";
 import "./evidence.ts";
+import "./failure.ts";
+import { deepActive } from "./focus.ts";
+import { LATER } from "./later.ts";
 import "./overview.ts";
 import "./palette.ts";
 import type { Action, Palette } from "./palette.ts";
@@ -27,20 +30,10 @@ import "./sign-in.ts";
 import type { SignIn } from "./sign-in.ts";
 import "./tree.ts";
 
-/** Pages that are fetched when they are first opened. */
-const LATER: Readonly<Partial<Record<Tab, () => Promise<unknown>>>> = {
-  history: () => import("./history.ts"),
-  releases: () => import("./releases.ts"),
-  keys: () => import("./keys.ts"),
-  guards: () => import("./guards.ts"),
-  metrics: () => import("./metrics.ts"),
-};
 /** The ages on the page move on without anything happening. */
 const CLOCK_MS = 1_000;
 const RENEW_CHECK_MS = 30_000;
 const ACTIVE_MS = 5 * 60_000;
-/** What comes of a memory that the authority does not fit. */
-const REMEMBERED: ReadonlySet<string> = new Set(["genesis_mismatch", "checkpoint_stale", "checkpoint_inconsistent"]);
 /** Three columns. */
 const WIDE = matchMedia("(min-width: 1200px)");
 
@@ -186,16 +179,7 @@ export class App extends LitElement {
   }
 
   async #list(): Promise<void> {
-    try {
-      const trust = trusting(givenPin(localStorage, `${location.origin}/default`));
-      const common = { url: location.origin, registry: "default", store: this.#store };
-      const access = new Access({ ...common, trust, storage: localStorage, now: Date.now });
-      const client = createClient({ ...common, ...trust, session: { csrf: access.csrf } });
-      this.registries = ["default", ...(await client.registries()).map(({ name }) => name)];
-    } catch {
-      // Only a list to choose from: the address still names any registry.
-      this.registries = [];
-    }
+    this.registries = await listRegistries(location.origin, this.#store, localStorage);
   }
 
   #moved(): void {
@@ -375,7 +359,9 @@ export class App extends LitElement {
 
   #content() {
     const registry = this.#registry;
-    if (registry.failure !== undefined) return this.#failure(registry.failure);
+    if (registry.failure !== undefined) {
+      return html`<tes-failure .registry=${registry} .access=${this.#access} .tick=${this.tick} .pinKey=${this.#pinKey}></tes-failure>`;
+    }
     if (registry.state === undefined) {
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Checking the chain of keys of ${registry.name}"></tes-badge></div>`;
     }
@@ -405,49 +391,6 @@ export class App extends LitElement {
     return pinSource(localStorage, this.#pinKey);
   }
 
-  #failure(error: TesError) {
-    const finding = findingOf(error);
-    const name = this.#registry.name;
-    const absent = error.facts?.claim === "registry_unknown";
-    const closed = finding === "sign-in" || error.code === "forbidden";
-    const title = closed
-      ? "This registry is read by holders of a token."
-      : absent
-        ? `There is no registry named ${name} here, as far as anyone can tell you.`
-        : explain(error);
-    return html`<div class="page failure">
-      <tes-badge standing=${finding === "refused" ? "refused" : finding === "outage" ? "outage" : "unchecked"} word=${finding === "refused" ? "Refused by this browser" : finding === "outage" ? "Out of reach" : "Not shown"}></tes-badge>
-      <h1 class="break">${title}</h1>
-      <p class="lede">${error.detail ?? ""} ${closed ? "Sign in with one that has the scope read." : absent ? "" : remedyOf(error)}</p>
-      ${
-        closed
-          ? html`<div class="row"><button type="button" class="primary" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button></div>`
-          : finding === "refused"
-            ? html`<tes-command text="tes verify ${reachOf(name)}"></tes-command>
-                <p class="muted small">Finding: <code>${error.code}</code>.</p>
-                ${
-                  REMEMBERED.has(error.code)
-                    ? html`<p class="small">If you know why it changed, what this browser remembers can be dropped on purpose.</p>
-                        <div class="row"><button type="button" @click=${this.#forget}>Forget what this browser remembers of ${name}</button></div>`
-                    : html`<div class="row"><button type="button" @click=${() => void this.#registry.open()}>Ask again</button></div>`
-                }`
-            : html`${absent ? html`<p>Whoever holds the key opens one:</p><tes-command text=${name === "default" ? "tes init" : `tes registry create ${name}`}></tes-command>` : nothing}
-                <div class="row"><button type="button" @click=${() => void this.#registry.open()}>Ask again</button></div>`
-      }
-    </div>`;
-  }
-
-  readonly #forget = (): void => {
-    if (
-      !confirm(
-        `Forget the genesis and the log that this browser knows of ${this.#registry.name}? The next answer will be believed without comparing.`,
-      )
-    )
-      return;
-    forgetPin(localStorage, this.#pinKey);
-    this.#open(this.#registry.name, undefined);
-  };
-
   readonly #switched = (event: Event): void => {
     location.hash = addressOf((event.target as HTMLSelectElement).value, this.route.tab);
   };
@@ -458,10 +401,3 @@ export class App extends LitElement {
   };
 }
 define("tes-app", App);
-
-/** What has the focus, through every shadow tree. */
-function deepActive(): HTMLElement | undefined {
-  let active = document.activeElement;
-  while (active?.shadowRoot?.activeElement != null) active = active.shadowRoot.activeElement;
-  return active instanceof HTMLElement ? active : undefined;
-}

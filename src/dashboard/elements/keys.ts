@@ -2,12 +2,13 @@
 
 import { css, html, nothing } from "lit";
 import type { KeyProofAnswer, KeysAnswer, TesError, Trust } from "../../client/index.ts";
-import { forgetPin, type PinSource } from "../model/pins.ts";
+import type { PinSource } from "../model/pins.ts";
 import { asTesError, explain, remedyOf } from "../model/verdict.ts";
 import { count, moment, plural } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import "./digest.ts";
+import { forgetOnPurpose } from "./forget.ts";
 import { define, Panel } from "./panel.ts";
 
 const PURPOSE: Readonly<Record<string, string>> = {
@@ -153,7 +154,7 @@ export class Keys extends Panel {
         <h2>What this browser remembers</h2>
         <p class="small">Genesis and highest checkpoint of <code>${this.pinKey}</code>. An authority that shows less, or another log, is refused, today and after a reload.</p>
         <div class="row">
-          <button type="button" @click=${this.#forget}>Forget it</button>
+          <button type="button" @click=${() => forgetOnPurpose(this.pinKey)}>Forget it</button>
         </div>
       </section>
       <section>
@@ -200,16 +201,5 @@ export class Keys extends Panel {
       registry.failed(thrown, "the chain of keys");
     }
   }
-
-  readonly #forget = (): void => {
-    if (
-      !confirm(
-        "Forget the genesis and the log that this browser knows? The next answer will be believed without comparing.",
-      )
-    )
-      return;
-    forgetPin(localStorage, this.pinKey);
-    location.reload();
-  };
 }
 define("tes-keys", Keys);

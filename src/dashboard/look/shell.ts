@@ -213,9 +213,6 @@ export const shell = css`
     place-items: center;
     min-height: 240px;
   }
-  .failure {
-    padding-top: var(--s48);
-  }
   @media (max-width: 1000px) {
     .find {
       flex: 0 1 200px;

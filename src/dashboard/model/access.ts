@@ -54,18 +54,6 @@ export class Access extends EventTarget {
   /** Given to the client. */
   readonly csrf = (): string | undefined => this.signed?.csrf;
 
-  allows(verb: string, entity?: string): boolean {
-    return (
-      this.signed?.scope.some((scope) => {
-        if (scope === "admin" || scope === verb) return true;
-        if (entity === undefined || !scope.startsWith(`${verb}:`)) return false;
-        const [head = "", ...tail] = scope.slice(verb.length + 1).split("*");
-        // A first look, so that no button is shown that cannot work. The authority decides.
-        return tail.length === 0 ? head === entity : entity.startsWith(head) && entity.endsWith(tail.at(-1)!);
-      }) ?? false
-    );
-  }
-
   /** @throws token_invalid and what the authority refuses with */
   async signIn(token: string): Promise<void> {
     const { url, store, trust } = this.#options;
