@@ -5,7 +5,7 @@ import { createClient, type TesError, type Watched } from "../../client/index.ts
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
-import { givenPin, type PinSource, pinSource, storedPins, trusting } from "../model/pins.ts";
+import { givenPin, pinSource, storedPins, trusting } from "../model/pins.ts";
 import { listRegistries } from "../model/registries.ts";
 import { Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
@@ -379,16 +379,12 @@ export class App extends LitElement {
       case "releases":
         return html`<tes-releases .registry=${registry} .access=${access} .tick=${this.tick} .rest=${rest}></tes-releases>`;
       case "keys":
-        return html`<tes-keys .registry=${registry} .access=${access} .tick=${this.tick} .pinKey=${this.#pinKey} .pinSource=${this.#source}></tes-keys>`;
+        return html`<tes-keys .registry=${registry} .access=${access} .tick=${this.tick} .pinKey=${this.#pinKey} .pinSource=${pinSource(localStorage, this.#pinKey)}></tes-keys>`;
       case "guards":
         return html`<tes-guards .registry=${registry} .access=${access} .tick=${this.tick}></tes-guards>`;
       case "metrics":
         return html`<tes-metrics .registry=${registry} .access=${access} .tick=${this.tick}></tes-metrics>`;
     }
-  }
-
-  get #source(): PinSource {
-    return pinSource(localStorage, this.#pinKey);
   }
 
   readonly #switched = (event: Event): void => {
