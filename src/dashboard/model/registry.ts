@@ -73,7 +73,8 @@ export class Registry extends EventTarget {
   #follower: TesClient;
   readonly #anyone: TesClient;
   #stop: AbortController | undefined;
-  #next: number | undefined;
+  /** Statements from here on are not in the state that was answered: they move it. */
+  #applied = 0;
   #told = false;
 
   constructor({ name, client, anyone, now }: RegistryOptions) {
@@ -130,7 +131,7 @@ export class Registry extends EventTarget {
     const state = await this.client.state();
     this.state = state;
     this.entities = new Map(state.entities.map((entity) => [entity.entity, entity]));
-    this.#next = Math.max(this.#next ?? 0, state.size);
+    this.#applied = state.size;
     this.size = Math.max(this.size, state.size);
     this.#proved();
   }
@@ -189,8 +190,7 @@ export class Registry extends EventTarget {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    // The last few before now come over the same socket: they are proved like those that are still to come.
-    const since = Math.max(0, (this.#next ?? 0) - (this.feed.length === 0 ? RECENT : 0));
+    const since = this.#resume();
     try {
       const watched = this.#follower.watch({
         since,
@@ -217,6 +217,18 @@ export class Registry extends EventTarget {
     }
   }
 
+  /**
+   * Where to go on: after what is in the feed, so that nothing that was written meanwhile is missing from it. At first,
+   * and after so long that the feed would not hold it, the last few before now are where it begins: they come over the
+   * same socket and are proved like those that are still to come.
+   */
+  #resume(): number {
+    const newest = this.feed[0]?.index;
+    if (newest !== undefined && this.size - newest <= MAX_FEED) return newest + 1;
+    this.feed = [];
+    return Math.max(0, this.size - RECENT);
+  }
+
   #retry(signal: AbortSignal): void {
     const again = setTimeout(() => void this.open(), 2_000);
     signal.addEventListener("abort", () => clearTimeout(again));
@@ -226,8 +238,8 @@ export class Registry extends EventTarget {
   #take(one: Watched): void {
     this.#note(one);
     if ((this.feed[0]?.index ?? -1) < one.index) this.feed = [one, ...this.feed].slice(0, MAX_FEED);
-    if (one.index >= (this.#next ?? 0)) {
-      this.#next = one.index + 1;
+    if (one.index >= this.#applied) {
+      this.#applied = one.index + 1;
       this.size = Math.max(this.size, one.index + 1);
       this.#apply(one.statement);
       this.dispatchEvent(new CustomEvent("statement", { detail: one }));

@@ -144,13 +144,23 @@ describe.skipIf(noBrowser !== undefined)("people at the dashboard", () => {
   });
 
   test("offline and back: the page says so, and goes on without a gap", async () => {
-    const { page, context, complaints } = await sit(browser, `${stage.url}/dash#/default/history`);
+    const { page, context, complaints } = await sit(browser, `${stage.url}/dash`);
     await page.getByText("live", { exact: true }).first().waitFor();
     const before = await sizeOf(stage.url);
     await context.setOffline(true);
     await page.getByText("You are offline").waitFor();
     for (let n = 0; n < 3; n++) await stage.post("/v1/default/bump", { entity: "agent:scout", scope: "patch" });
     await context.setOffline(false);
+    // What was written meanwhile is in the feed, and so is what was there before.
+    const fed = page.locator("tes-overview tes-statements .seq");
+    await expect
+      .poll(async () => (await fed.allTextContents()).slice(0, 5).map(Number), { timeout: 15_000 })
+      .toEqual([before + 2, before + 1, before, before - 1, before - 2]);
+    await page
+      .getByRole("treeitem", { name: /agent:scout/ })
+      .getByText("0.3.4")
+      .waitFor();
+    await page.getByRole("link", { name: "History", exact: true }).click();
     const lines = page.getByRole("region", { name: "The log, newest first" });
     await expect
       .poll(async () => (await lines.locator(".seq").allInnerTexts()).slice(0, 4).map(Number), { timeout: 15_000 })
