@@ -257,7 +257,7 @@ The Worker keeps whole signed answers of public reads, byte for byte, for at mos
 
 Reads that anyone may make of a public registry send \`Access-Control-Allow-Origin: *\` and expose the fields that prove them. A preflight is allowed GET, HEAD, \`TES-Nonce\` and \`TES-Min-Size\`; \`Authorization\` and \`TES-CSRF\` are not, so that no page elsewhere writes or reads what is private.
 
-A page of this very origin may hold a session instead of a token ([formats.md](formats.md), Session). Every route that takes a token takes a session too, but for \`openSession\`; a request with \`Authorization\` is by its token, whatever else it carries. Without \`TES-CSRF\` a cookie says nothing: a read is then anyone's, and a write is refused with \`csrf_refused\`. What a session is answered is never kept and never for other sites.
+A page of this very origin may hold a session instead of a token ([formats.md](formats.md), Session). Every route that takes a token takes a session too, but for \`openSession\`, \`genesis\` and the routes of an import; a request with \`Authorization\` is by its token, whatever else it carries. Without \`TES-CSRF\` a cookie says nothing: a read is then anyone's, and a write is refused with \`csrf_refused\`. What a session is answered is never kept and never for other sites.
 
 ## The dashboard
 

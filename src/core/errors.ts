@@ -225,7 +225,7 @@ export const ERRORS = {
   artifact_missing: row(
     409,
     "A file of the release is neither stored here nor at an address that the release names.",
-    "Upload it first, or give its address (--url).",
+    "Upload it first, or give its address (--download-url).",
   ),
   artifact_name: row(
     422,
@@ -240,7 +240,7 @@ export const ERRORS = {
   artifact_store_missing: row(
     501,
     "This authority has no place for files.",
-    "Bind R2 as TES_BUNDLE_BUCKET, or let the release name the addresses of its files (--url).",
+    "Bind R2 as TES_BUNDLE_BUCKET, or let the release name the addresses of its files (--download-url).",
   ),
   attestation_too_large: row(
     413,
@@ -417,15 +417,15 @@ export const ERRORS = {
     "Do not use it.",
   ),
   proof_invalid: row(502, "The proof does not lead to the checkpoint.", "Do not use the answer."),
-  provenance_invalid: row(
-    502,
-    "The provenance field is malformed or names another registry.",
-    "Do not use the answer.",
-  ),
   proof_missing: row(
     404,
     "Nothing is here that could prove it.",
     "Fetch release.tes.json from where the file came from, and put it beside the file or name it with --release.",
+  ),
+  provenance_invalid: row(
+    502,
+    "The provenance field is malformed or names another registry.",
+    "Do not use the answer.",
   ),
   release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
   signature_file_invalid: row(

@@ -168,3 +168,5 @@ export const MAX_KEY_MEMORY_BYTES = 1_073_741_824;
 export const MAX_KEY_OPERATIONS = 33_554_432;
 /** A Sigstore bundle: the largest payload and the longest statement as base64, the longest proof, and room. */
 export const MAX_BUNDLE_BYTES = 1_048_576;
+/** JSON nesting of an attestation: bills of materials nest their components. */
+export const MAX_ATTESTATION_DEPTH = 64;

@@ -41,7 +41,8 @@ export type MinisignContent = { readonly digest: Uint8Array } | { readonly bytes
 
 /** How minisign shows a key's id: a little-endian number, in upper-case hexadecimal. */
 export function minisignIdText(id: Uint8Array): string {
-  return toHex(id.slice().reverse()).toUpperCase();
+  // Node's Buffer is an Uint8Array whose slice is a view: reversed, it would change the key's id.
+  return toHex(Uint8Array.from(id).reverse()).toUpperCase();
 }
 
 /** BLAKE2b-512 of content that is in memory. For files, any streaming BLAKE2b gives the same. */

@@ -5,7 +5,9 @@ import { MAX_ARTIFACT_NAME_BYTES } from "../core/limits.ts";
 import { clip } from "./parse.ts";
 
 /** Names that Windows gives to devices, with any extension (learn.microsoft.com, Naming Files). */
-const DEVICE = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)/i;
+const DEVICE = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\.|$)/i;
+/** Not by what Unicode has assigned so far: runtimes differ in that, and a name has to mean the same in all of them. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Noncharacter_Code_Point}]/u;
 
 /** Why a name is not safe; null: it is. */
 function faultOf(name: string): string | null {
@@ -13,7 +15,7 @@ function faultOf(name: string): string | null {
   if (!name.isWellFormed()) return "it is not Unicode";
   if (utf8(name).length > MAX_ARTIFACT_NAME_BYTES) return `it is longer than ${MAX_ARTIFACT_NAME_BYTES} bytes`;
   if (/[/\\]/.test(name)) return "it has a path separator";
-  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/u.test(name)) return "it has a control or format character";
+  if (INVISIBLE.test(name)) return "it has a control or format character";
   if (/[<>:"|?*]/.test(name)) return 'it has one of < > : " | ? *';
   if (name !== name.normalize("NFC")) return "it is not in Unicode's form NFC";
   if (name.trim() !== name || name.endsWith(".")) return "it begins or ends with a space, or ends with a dot";
@@ -21,8 +23,9 @@ function faultOf(name: string): string | null {
   return null;
 }
 
-/** What file systems that fold case, width or composition make of a name. */
-const folded = (name: string): string => name.normalize("NFKC").toLowerCase().normalize("NFKC");
+/** What file systems that fold case, width or composition make of a name. Case both ways: ς and σ, ß and ss, ẞ and ß. */
+const folded = (name: string): string =>
+  name.normalize("NFKC").toLowerCase().toUpperCase().toLowerCase().normalize("NFKC");
 
 /**
  * @throws artifact_name

@@ -8,7 +8,7 @@ import { canonicalBytes } from "../core/canonical-json.ts";
 import { TesError } from "../core/errors.ts";
 import { sha256Hex } from "../core/hash.ts";
 import { type JsonValue, parseJson } from "../core/json.ts";
-import { MAX_ARTIFACT_BYTES, MAX_RELEASE_FILES } from "../core/limits.ts";
+import { MAX_ARTIFACT_BYTES, MAX_ATTESTATION_DEPTH, MAX_RELEASE_FILES } from "../core/limits.ts";
 import { checkArtifactNames } from "./artifact-names.ts";
 import { Count, Entity, HexHash, Registry, Version } from "./fields.ts";
 import { isJsonObject, parseWith } from "./parse.ts";
@@ -88,7 +88,7 @@ export interface Attestation {
 export function parseAttestation(payload: Uint8Array): Attestation {
   let json: JsonValue;
   try {
-    json = parseJson(payload);
+    json = parseJson(payload, { maxDepth: MAX_ATTESTATION_DEPTH });
   } catch (cause) {
     throw new TesError("envelope_invalid", { field: "/payload", detail: "it is no JSON that means one thing", cause });
   }

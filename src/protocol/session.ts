@@ -13,6 +13,8 @@ export interface Access {
   readonly kind: "proof" | "ticket" | "anonymous";
   /** Of the token behind it. */
   readonly claims?: TokenClaims;
+  /** Id of the page's session that its ticket came from. */
+  readonly page?: string | undefined;
 }
 
 /** A challenge was sent and nothing has come back. */

@@ -41,6 +41,8 @@ export interface OpenParts {
   /** Resolves when what was written is durable. */
   readonly sync: () => Promise<void>;
   readonly isDelisted: () => boolean;
+  /** Ends the sockets that a token, or a page's session, opened. */
+  readonly closeSocketsOf: (id: string, error: TesError) => void;
   readonly shelf: Host["shelf"];
   /** Told in the same turn what was written, and how many milliseconds after the write came in. */
   readonly written: (statements: readonly Statement[], duration: number) => void;
@@ -58,6 +60,10 @@ export function serveRegistry(parts: OpenParts, ledger: Ledger, keys: SigningKey
     subscribers,
     announcements: () => announcementsOf(ledger, store, keys),
     delisted: (name) => registryObject(env, name).delisted(name),
+    signedOut: (sid) => {
+      tickets.forget(sid);
+      parts.closeSocketsOf(sid, new TesError("session_expired"));
+    },
     pause: () => scheduler.wait(0),
   };
   const writer = createWriter(ledger, keys, sync, metrics, isDelisted, written);

@@ -30,6 +30,8 @@ export interface Host {
   announcements(): Promise<Receipt[]>;
   /** Tells another registry's object that it is not listed any more. */
   delisted(name: string): Promise<void>;
+  /** Ends what a page's session opened elsewhere: its sockets, and tickets to others. */
+  signedOut(sid: string): void;
   readonly shelf: Pick<Shelf, "begin" | "standing">;
   /** Lets other requests in. */
   pause(): Promise<void>;

@@ -42,5 +42,6 @@ export const renew: Handler = async (context) => {
 export const end: Handler = (context) => {
   parseEmptyRequest(context.json);
   context.sessions.end(context.session!, context.now);
+  context.host.signedOut(context.session!.sid);
   return { ...sayJson({ ended: true }), headers: setCookie(context, "", 0) };
 };

@@ -81,8 +81,8 @@ export interface Sockets {
   alarm(now: number): Promise<number | undefined>;
   /** The log has grown. */
   grown(): void;
-  /** Ends every socket behind which a token stands. @returns how many */
-  closeSocketsOf(token: string, error?: TesError): number;
+  /** Ends every socket behind which a token stands, or a page's session. @returns how many */
+  closeSocketsOf(id: string, error?: TesError): number;
   /** Ends every socket. */
   closeAll(error: TesError): void;
 }
@@ -180,7 +180,7 @@ export function createSockets(
       return welcomed(peer.kept.session, { kind: "anonymous" }, now);
     }
     if (frame.type === "ticket") {
-      const access: Access = { kind: "ticket", claims: host.tickets.redeem(frame.ticket, origin, now) };
+      const access: Access = { kind: "ticket", ...host.tickets.redeem(frame.ticket, origin, now) };
       return welcomed(peer.kept.session, access, now);
     }
     if (frame.nonce === serverNonce) throw new TesError("proof_refused");
@@ -376,11 +376,11 @@ export function createSockets(
         }
       })();
     },
-    closeSocketsOf(token, error = new TesError("token_revoked")) {
+    closeSocketsOf(id, error = new TesError("token_revoked")) {
       let count = 0;
       for (const peer of [...peers.all()]) {
         const { session } = peer.kept;
-        if (!("access" in session) || session.access.claims?.jti !== token) continue;
+        if (!("access" in session) || ![session.access.claims?.jti, session.access.page].includes(id)) continue;
         end(peer, error);
         count++;
       }

@@ -10,8 +10,14 @@ import { sha256Hex } from "../core/hash.ts";
 import { MAX_TICKETS, TICKET_LIFETIME_MS } from "../core/limits.ts";
 import type { TokenClaims } from "../protocol/tokens.ts";
 
-interface Kept {
+/** Who a ticket stands for. */
+export interface Holder {
   readonly claims: TokenClaims;
+  /** Id of the page's session that asked for it. */
+  readonly page?: string | undefined;
+}
+
+interface Kept extends Holder {
   readonly origin: string;
   /** Milliseconds. */
   readonly exp: number;
@@ -19,9 +25,11 @@ interface Kept {
 
 export interface Tickets {
   /** @throws TesError `rate_limited` when too many wait to be used */
-  issue(claims: TokenClaims, origin: string, now: number): { readonly ticket: string; readonly exp: number };
+  issue(holder: Holder, origin: string, now: number): { readonly ticket: string; readonly exp: number };
   /** Spends a ticket. @throws TesError `ticket_invalid` */
-  redeem(ticket: string, origin: string | null, now: number): TokenClaims;
+  redeem(ticket: string, origin: string | null, now: number): Holder;
+  /** Makes those of a page's session worthless. */
+  forget(page: string): void;
 }
 
 const PREFIX = "ticket/";
@@ -31,7 +39,7 @@ export function openTickets({ kv }: Pick<DurableObjectStorage, "kv">): Tickets {
   const keyOf = (ticket: string) => `${PREFIX}${sha256Hex(utf8(ticket))}`;
 
   return {
-    issue(claims, origin, now) {
+    issue({ claims, page }, origin, now) {
       let waiting = 0;
       for (const [key, kept] of kv.list<Kept>({ prefix: PREFIX })) {
         if (kept.exp <= now) kv.delete(key);
@@ -40,7 +48,7 @@ export function openTickets({ kv }: Pick<DurableObjectStorage, "kv">): Tickets {
       if (waiting >= MAX_TICKETS) throw new TesError("rate_limited", { detail: "Too many tickets wait to be used." });
       const ticket = toBase64Url(crypto.getRandomValues(new Uint8Array(TICKET_BYTES)));
       const exp = now + TICKET_LIFETIME_MS;
-      kv.put<Kept>(keyOf(ticket), { claims, origin, exp });
+      kv.put<Kept>(keyOf(ticket), { claims, page, origin, exp });
       return { ticket, exp };
     },
     redeem(ticket, origin, now) {
@@ -50,7 +58,10 @@ export function openTickets({ kv }: Pick<DurableObjectStorage, "kv">): Tickets {
       // Spent by being shown, whether it is good or not.
       if (kept !== undefined) kv.delete(key);
       if (kept === undefined || kept.exp <= now || kept.origin !== origin) throw new TesError("ticket_invalid");
-      return kept.claims;
+      return { claims: kept.claims, page: kept.page };
+    },
+    forget(page) {
+      for (const [key, kept] of kv.list<Kept>({ prefix: PREFIX })) if (kept.page === page) kv.delete(key);
     },
   };
 }

@@ -312,6 +312,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
       subscribers: () => this.ctx.getWebSockets().length,
       sync: () => this.ctx.storage.sync(),
       isDelisted: () => this.#standing.delisted,
+      closeSocketsOf: (id: string, error: TesError) => this.#watching.sockets.closeSocketsOf(id, error),
       written: this.#watching.written,
     };
     return serveRegistry(parts, ledger, keys);

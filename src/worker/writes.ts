@@ -77,7 +77,7 @@ export const tickets: Handler = ({ claims, page, session, json, host, now }) => 
   if (session !== undefined && origin !== page?.own) {
     throw new TesError("invalid_field", { field: "/origin", detail: "A page gets tickets for its own origin." });
   }
-  return sayJson(host.tickets.issue(claims!, origin, now));
+  return sayJson(host.tickets.issue({ claims: claims!, page: session?.sid }, origin, now));
 };
 
 export const revoke: Handler = (context) => {

@@ -1,18 +1,39 @@
 /** `tes deploy` of a Worker with the dashboard: built by wrangler's own build step, uploaded, and under its headers. */
 
-import { readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { makeProject } from "./support/cloudflare/project.ts";
+import { makePlace } from "./support/place.ts";
 
-const OWN = readFileSync(join(import.meta.dirname, "../../wrangler.toml"), "utf8");
+const ROOT = join(import.meta.dirname, "../..");
+const OWN = readFileSync(join(ROOT, "wrangler.toml"), "utf8");
 /** The very lines of our own configuration, and a build that leaves what a real one would. */
 const ASSETS = /\[assets\]\n(?:.+\n)+/.exec(OWN)![0];
 const BUILD = `
 [build]
 command = "mkdir -p dist/dash/assets && echo '<!doctype html>built' > dist/dash/index.html && echo 1 > dist/dash/assets/page-1.js"
 `;
+
+test("our own configuration: the audit finds nothing to mend, and wrangler builds and reads the assets", async () => {
+  await using place = await makePlace();
+  const audit = place.tes(["config", "audit", join(ROOT, "wrangler.toml"), "--json"]);
+  expect(await audit.exited, audit.stderr).toBe(0);
+  const { findings } = JSON.parse(audit.stdout) as { findings: { rule: string }[] };
+  // A build step may write the entry point, so the audit leaves its exports to wrangler's dry run: which follows.
+  expect(findings.map(({ rule }) => rule)).toEqual(["entry-unread"]);
+  const args = ["deploy", "--dry-run", "--outdir", join(place.dir, "out")];
+  const { stdout, stderr } = await promisify(execFile)(join(ROOT, "node_modules/.bin/wrangler"), args, {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: join(place.dir, "home"), NO_COLOR: "1", WRANGLER_SEND_METRICS: "false" },
+  });
+  expect(`${stdout}${stderr}`).toMatch(/env\.ASSETS\s+Assets/);
+  expect(`${stdout}${stderr}`).not.toMatch(/WARNING|ERROR/);
+  expect(existsSync(join(ROOT, "dist/dash/index.html"))).toBe(true);
+});
 
 test("the page is there after a deploy, and nothing of it goes past the Worker", async () => {
   await using project = await makeProject({ more: `\n${ASSETS}${BUILD}` });

@@ -1,7 +1,7 @@
 /** The README's output and its example, held against what really happens. */
 
 import { spawn } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
@@ -47,6 +47,28 @@ test("the commands after it print what the README shows", async () => {
     const of = (note: boolean) => lines.filter((line) => line.startsWith("note ") === note).join("\n");
     expect(settled(run.stdout), shown[i]).toBe(settled(of(false)));
     expect(run.stderr.trim(), shown[i]).toBe(of(true));
+  }
+});
+
+test("the release of the README is what happens", async () => {
+  await using place = await makePlace();
+  await mkdir(join(place.dir, "dist"));
+  await writeFile(join(place.dir, "dist/app.tgz"), "the app\n");
+  const entities = [{ id: "component:app", version: "1.4.0", files: [] }];
+  await writeFile(join(place.dir, "tes.registry.json"), JSON.stringify({ entities }));
+  expect(await place.tes(["init"]).exited).toBe(0);
+  await serve(place, { data: ".tes" });
+  const block = blocks("console").find((text) => text.startsWith("$ tes publisher init"))!;
+  const shown = block.split(/^\$ tes (.*)\n/m).slice(1);
+  const masked = (output: string): string =>
+    settled(output)
+      .replaceAll(`${place.dir}/`, "")
+      .replaceAll(/\b[\w-]{43}\b|\b[0-9a-f]{8}\b|…/g, "PUBLISHER")
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME");
+  for (let i = 0; i < shown.length; i += 2) {
+    const run = place.tes(shown[i]!.split(" "), { env: { TES_PUBLISHER_PASSPHRASE: "correct horse" } });
+    expect(await run.exited, run.stderr).toBe(0);
+    expect(masked(run.stdout), shown[i]).toBe(masked(shown[i + 1]!));
   }
 });
 

@@ -1,16 +1,20 @@
-/** Bundles of a release that `tes serve` made, before Sigstore's own verifier on Node and on Bun. */
+/** Releases of `tes serve` and `tes release` before the verifiers of others, unmodified. */
 
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import { publisherWindows } from "../../src/protocol/publisher-windows.ts";
 import { bentBundles, bentTrust } from "../verifiers/bent-bundles.ts";
+import { flipBit } from "../verifiers/bits.ts";
+import { COMMANDS, runCommand } from "../verifiers/commands.ts";
 import { run } from "../verifiers/programs.ts";
 import { type SigstoreCase, type SigstoreVerdict, verifyWithSigstore } from "../verifiers/sigstore.ts";
 import { prepareData, serve } from "./support/authority.ts";
 import { keyOf, mintToken } from "./support/keys.ts";
 import { makePlace } from "./support/place.ts";
 import { envelopeOf, publisherOf, setRequest } from "./support/publisher.ts";
+import { beginReleases, FOLDER, release } from "./support/releases.ts";
 
 const ENTITY = "global:main";
 const MAIN = join(import.meta.dirname, "../verifiers/sigstore-main.ts");
@@ -22,7 +26,7 @@ async function verifyOn(runtime: string, cases: readonly SigstoreCase[]): Promis
   return JSON.parse(said) as SigstoreVerdict[];
 }
 
-test("are accepted whole, and with anything changed are not", async () => {
+test("Sigstore's verifier, on Node and on Bun, takes the bundles of tes serve whole, and with nothing changed in them", async () => {
   await using place = await makePlace();
   const signing = keyOf("release verifiers");
   await prepareData(place, { signing, recovery: keyOf("release verifiers recovery") });
@@ -70,4 +74,40 @@ test("are accepted whole, and with anything changed are not", async () => {
   expect(named(cases.map(verifyWithSigstore)), `Node ${process.version}`).toEqual(named(expected));
   const bare = cases.map(({ name, bundle, trustedRoot, keys }) => ({ name, bundle, trustedRoot, keys }));
   expect(named(await verifyOn("bun", bare)), "Bun").toEqual(named(expected));
+});
+
+/** Each file of a release's folder that can be changed, and which commands of the page have to notice. */
+const CHANGES = (
+  short: string,
+): readonly (readonly [file: string, bit: (size: number) => number, by: readonly string[]])[] => [
+  ["app.tgz", () => 5, ["minisign", "ssh-keygen", "openssl", "sigstore", "sigstore-bun"]],
+  ["app.tgz.minisig", (size) => 8 * (size - 20), ["minisign"]],
+  ["app.tgz.sig", (size) => 8 * (size - 60), ["ssh-keygen"]],
+  ["SHA256SUMS", () => 2, ["openssl", "signify"]],
+  ["SHA256SUMS.ed25519", () => 100, ["openssl", "signify"]],
+  [`${short}.sigstore.json`, (size) => 8 * (size - 90), ["sigstore", "sigstore-bun"]],
+];
+
+test("every command of docs/verifiers.md takes the folder that tes release wrote, and notices what was changed in it", async () => {
+  await using place = await makePlace();
+  await beginReleases(place);
+  await release(place);
+  const folder = join(place.dir, FOLDER);
+  const names = await readdir(folder);
+  const short = names.find((name) => name.endsWith(".sigstore.json"))!.slice(0, 8);
+  const ask = async (directory: string, file = "app.tgz") =>
+    Promise.all(
+      COMMANDS.map(async (name) => [name, (await runCommand(name, directory, { publisher: short, file })).accepted]),
+    );
+  for (const file of ["app.tgz", "notes.txt"]) {
+    expect(await ask(folder, file)).toEqual(COMMANDS.map((name) => [name, true]));
+  }
+  for (const [name, bit, by] of CHANGES(short)) {
+    const copy = join(place.dir, "changed", name);
+    await cp(folder, copy, { recursive: true, verbatimSymlinks: true });
+    const bytes = await readFile(join(copy, name));
+    await writeFile(join(copy, name), flipBit(bytes, bit(bytes.length)));
+    const expected = COMMANDS.map((command) => [command, !by.includes(command)]);
+    expect(await ask(copy), name).toEqual(expected);
+  }
 });

@@ -108,7 +108,7 @@ describe("tes release", () => {
     expect(names.sort()).toEqual(
       [
         ...["app.tgz", "app.tgz.minisig", "app.tgz.sig", "notes.txt", "notes.txt.minisig", "notes.txt.sig"],
-        ...["SHA256SUMS", "SHA256SUMS.ed25519", "release.tes.json", "trusted_root.json"],
+        ...["SHA256SUMS", "SHA256SUMS.ed25519", "SHA256SUMS.signify", "release.tes.json", "trusted_root.json"],
         ...["PUBLISHER.sigstore.json", "PUBLISHER.sbom.sigstore.json"],
         ...["publisher-PUBLISHER.minisign.pub", "publisher-PUBLISHER.pem", "publisher-PUBLISHER.allowed_signers"],
       ].sort(),

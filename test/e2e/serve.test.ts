@@ -44,6 +44,22 @@ test("--json prints one line, and from then on it answers", async () => {
   expect(authority.run.stdout).toBe(`${authority.announced}\n`);
 });
 
+test("without it, it says where the dashboard is, and it is there, under its policy", async () => {
+  await using place = await makePlace();
+  const running = place.tes(["serve", "--port", "0", "--data", join(place.dir, "data")]);
+  const url = /^(http:\S+)/.exec(await running.firstLine())![1]!;
+  await expect.poll(() => running.stdout).toContain(`\ndashboard: ${url}/dash\n`);
+  const page = await fetch(`${url}/dash`);
+  expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  expect(page.headers.get("content-security-policy")).toContain(`connect-src 'self' ws://${new URL(url).host};`);
+  // What the disk would say of itself is not passed on.
+  for (const path of ["/dash/assets/", "/dash/assets/..", "/dash/assets/%2e%2e/index.html", "/dash/index.html"]) {
+    expect((await fetch(`${url}${path}`)).status).toBe(path === "/dash/assets/.." ? 200 : 404);
+  }
+  running.child.kill("SIGTERM");
+  expect(await running.exited).toBe(0);
+});
+
 test("with the usual port taken it takes a free one and says so", async () => {
   await using place = await makePlace();
   await using taken = await takePort(USUAL_PORT);

@@ -1,201 +1,292 @@
-/** Files of releases in R2: what may meet at the same time, what is collected, and whose uploads count for whom. */
+/** Files of releases in R2: the same promises as on disk, and what nobody publishes goes away. */
 
-import { reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Bytes, toBase64, toHex, utf8 } from "../../src/core/bytes.ts";
-import { contentDigest } from "../../src/core/digest.ts";
-import { sha256Hex } from "../../src/core/hash.ts";
-import { ARTIFACT_PART_BYTES } from "../../src/core/limits.ts";
+import { reset, runDurableObjectAlarm } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createClient, openImport, TesError } from "../../src/client/index.ts";
+import { fromHex, toBase64, utf8 } from "../../src/core/bytes.ts";
+import { sha256, sha256Hex } from "../../src/core/hash.ts";
+import {
+  ARTIFACT_PART_BYTES,
+  ARTIFACT_TIMEOUT_MS,
+  CLIENT_TIMEOUT_MS,
+  MAX_ARTIFACT_BYTES,
+  MAX_OPEN_UPLOADS,
+  UPLOAD_GRACE_MS,
+} from "../../src/core/limits.ts";
+import { createShelf } from "../../src/worker/artifacts/shelf.ts";
+import type { WorkerEnv } from "../../src/worker/env.ts";
 import {
   ask,
   codeOf,
   configure,
-  declare,
-  type Exchange,
   jsonOf,
   MASTER,
   mint,
-  openRegistry,
+  ORIGIN,
   post,
+  RECOVERY,
   restart,
   stubOf,
   textOf,
 } from "./authority.ts";
-import { envelopeOf, payloadOf, publisherOf, setRequest } from "./publisher.ts";
+import { envelopeOf, type Publisher, payloadOf, publisherOf, setRequest } from "./publisher.ts";
 
 const ENTITY = "global:main";
-let admin: string;
-let token: string;
-let version: string;
+const bucket = (env as unknown as WorkerEnv).TES_BUNDLE_BUCKET!;
 
-beforeEach(async () => {
-  configure({ VERSION_SIGNING_KEY: MASTER });
-  admin = await openRegistry("acme");
-  token = await mint("acme", [`release:${ENTITY}`]);
-  await declare("acme", admin, [ENTITY]);
-  version = "1.0.0";
-});
-afterEach(async () => {
-  configure({ TES_UPLOAD_GRACE_S: undefined });
-  await reset();
-});
-
-const pathOf = (digest: string, rest = ""): string => `/v1/acme/artifacts/${digest}${rest}`;
-const begin = (digest: string, size: number, as = token) => post(pathOf(digest), { size }, { token: as });
-const complete = (digest: string, as = token) => post(pathOf(digest, "/complete"), {}, { token: as });
-const read = (digest: string, headers: Record<string, string> = {}) => ask(pathOf(digest), { headers });
-const part = (digest: string, n: number, body: Bytes, as = token, field = contentDigest(body)): Promise<Exchange> =>
-  ask(pathOf(digest, `/parts/${n}`), {
-    body,
-    headers: {
-      authorization: `Bearer ${as}`,
-      "content-type": "application/octet-stream",
-      "content-digest": field,
-    },
+const clientWith = async (registry: string, scope: readonly string[]) =>
+  createClient({
+    url: ORIGIN,
+    registry,
+    trustFirst: true,
+    fetch: (url, init) => exports.default.fetch(url, init),
+    delay: async () => undefined,
+    token: await mint(registry, scope),
   });
-const well = (exchange: Exchange) => {
-  expect(exchange.status, textOf(exchange)).toBe(200);
-  return jsonOf(exchange);
-};
-const upload = async (bytes: Bytes, as = token): Promise<string> => {
-  const digest = sha256Hex(bytes);
-  well(await begin(digest, bytes.length, as));
-  for (let at = 0, n = 1; at < bytes.length; at += ARTIFACT_PART_BYTES, n++) {
-    well(await part(digest, n, bytes.subarray(at, at + ARTIFACT_PART_BYTES), as));
-  }
-  well(await complete(digest, as));
-  return digest;
-};
-/** Publishes a file that is stored; the authority's own answer. */
-const publish = async (bytes: Bytes, text: string): Promise<Exchange> => {
-  const ada = await publisherOf("ada");
-  const scope = { registry: "acme", genesis: String(jsonOf(await ask("/v1/acme")).genesis), entity: ENTITY };
-  if (version === "1.0.0") {
-    const set = await post(`/v1/acme/publishers/${ENTITY}`, await setRequest(scope, 1, [ada], 1), { token: admin });
-    if (set.status !== 409) well(set);
-  }
-  const payload = payloadOf({ ...scope, version }, [{ name: "file", text, url: "" }]);
-  expect(sha256Hex(bytes)).toBe(sha256Hex(utf8(text)));
-  return post("/v1/acme/releases", { envelope: await envelopeOf(payload, [ada]) }, { token });
-};
-/** What the Worker says to the object, so that two requests can be put in an order that rarely happens. */
-// biome-ignore lint/suspicious/noExplicitAny: calls of every shape
-const call = (name: string, ...args: unknown[]): Promise<any> =>
-  (stubOf("acme") as unknown as { artifacts(...args: unknown[]): Promise<unknown> }).artifacts("acme", name, ...args);
-const bearer = () => `Bearer ${token}`;
-const stored = () => env.TES_BUNDLE_BUCKET!.list().then(({ objects }) => objects.map(({ key }) => key));
-const rows = () =>
-  runInDurableObject(stubOf("acme"), (_object, { storage }) =>
-    storage.sql.exec(`SELECT digest, state FROM artifact ORDER BY digest`).toArray(),
+
+const keysInBucket = async (): Promise<string[]> => (await bucket.list()).objects.map(({ key }) => key);
+
+const refused = async (work: Promise<unknown>): Promise<string> => {
+  const thrown = await work.then(
+    () => undefined,
+    (error: unknown) => error,
   );
+  if (thrown instanceof TesError) return thrown.code;
+  throw thrown ?? new Error("It was not refused.");
+};
 
-test("in R2, a file of several parts, out of order, comes back whole and in ranges", async () => {
-  const bytes = new Uint8Array(ARTIFACT_PART_BYTES + 1_000);
-  for (let at = 0; at < bytes.length; at += 4_096) bytes.set([at & 255, (at >> 8) & 255, (at >> 16) & 255], at);
-  // By the platform: sixteen megabytes take our own code seconds.
-  const hashOf = async (of: Bytes): Promise<Bytes> => new Uint8Array(await crypto.subtle.digest("SHA-256", of));
-  const digest = toHex(await hashOf(bytes));
-  const [first, second] = [bytes.slice(0, ARTIFACT_PART_BYTES), bytes.slice(ARTIFACT_PART_BYTES)];
-  well(await begin(digest, bytes.length));
-  expect(well(await part(digest, 2, second)).parts).toEqual([2]);
-  expect(codeOf(await complete(digest))).toBe("upload_invalid");
-  const field = `sha-256=:${toBase64(await hashOf(first))}:`;
-  well(await part(digest, 1, first, token, field));
-  expect(well(await begin(digest, bytes.length))).toMatchObject({ state: "open", parts: [1, 2] });
-  expect(well(await complete(digest))).toMatchObject({ state: "stored" });
-  expect(well(await complete(digest))).toMatchObject({ state: "stored" });
-  const own = { authorization: bearer() };
-  expect(toHex(await hashOf((await read(digest, own)).body))).toBe(digest);
-  const over = await read(digest, { ...own, range: `bytes=${ARTIFACT_PART_BYTES - 2}-${ARTIFACT_PART_BYTES + 1}` });
-  expect(over.status).toBe(206);
-  expect(over.body).toEqual(bytes.slice(ARTIFACT_PART_BYTES - 2, ARTIFACT_PART_BYTES + 2));
-}, 20_000);
+const hasher = () => {
+  const parts: Uint8Array[] = [];
+  return {
+    update: (bytes: Uint8Array) => void parts.push(bytes.slice()),
+    digest: () => sha256(new Uint8Array(parts.flatMap((part) => [...part]))),
+  };
+};
 
-test("one part brought by many at once is one part", async () => {
-  const bytes = utf8("by many at once");
-  const digest = sha256Hex(bytes);
-  await Promise.all(Array.from({ length: 8 }, () => begin(digest, bytes.length)));
-  const parts = await Promise.all(Array.from({ length: 8 }, () => part(digest, 1, bytes)));
-  expect(parts.map(({ status }) => status)).toEqual(Array(8).fill(200));
-  const done = await Promise.all(Array.from({ length: 4 }, () => complete(digest)));
-  expect(done.map(({ status }) => status)).toEqual(Array(4).fill(200));
-  expect(textOf(await read(digest, { authorization: bearer() }))).toBe("by many at once");
-  expect(await stored()).toHaveLength(1);
+async function all<T>(given: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of given) found.push(one);
+  return found;
+}
+
+const sourceOf = (bytes: Uint8Array<ArrayBuffer>, digest = sha256Hex(bytes)) => ({
+  sha256: digest,
+  size: bytes.length,
+  read: async (from: number, to: number) => bytes.slice(from, to),
 });
 
-test("what nobody published goes when its time is over, what was published stays", async () => {
-  const [kept, lost] = [utf8("kept"), utf8("lost")];
-  await upload(kept);
-  well(await publish(kept, "kept"));
-  const digest = await upload(lost);
-  well(await begin(sha256Hex(utf8("never sent")), 9));
-  await runDurableObjectAlarm(stubOf("acme"));
-  expect(await rows()).toHaveLength(3);
-  configure({ TES_UPLOAD_GRACE_S: "0" });
-  // Nobody asks it anything: the alarm is the first that it hears of.
-  await restart("acme");
-  await runDurableObjectAlarm(stubOf("acme"));
-  expect(await rows()).toEqual([{ digest: sha256Hex(kept), state: "stored" }]);
-  expect(await stored()).toHaveLength(1);
-  expect(textOf(await read(sha256Hex(kept)))).toBe("kept");
-  expect(codeOf(await read(digest, { authorization: bearer() }))).toBe("artifact_unknown");
-  configure({ TES_UPLOAD_GRACE_S: undefined });
-  await restart("acme");
-  expect(await upload(lost)).toBe(digest);
-});
+let client: Awaited<ReturnType<typeof clientWith>>;
+let ada: Publisher;
+let scope: { registry: string; genesis: string; entity: string };
 
-test("what is being collected when its last word comes is not stored again, and nobody publishes it", async () => {
-  const bytes = utf8("late");
-  const digest = sha256Hex(bytes);
-  well(await begin(digest, bytes.length));
-  well(await part(digest, 1, bytes));
-  const found = (await call("wholeOf", bearer(), digest)).ok;
-  await runInDurableObject(stubOf("acme"), (_object, { storage }) => {
-    storage.sql.exec(`UPDATE artifact SET state = 'collecting'`);
+async function openedAs(registry: string, visibility: "public" | "private" = "public") {
+  client = await clientWith(registry, ["admin"]);
+  await client.createRegistry({ visibility, recovery: { x: RECOVERY } });
+  await client.declare([{ entity: ENTITY, version: "1.0.0" }]);
+  scope = { registry, genesis: (await client.trust()).genesis, entity: ENTITY };
+  ada = await publisherOf("ada");
+  await client.setPublishers(ENTITY, await setRequest(scope, 1, [ada], 1));
+}
+
+const released = async (text: string, name = "a.txt"): Promise<string> => {
+  const bytes = utf8(text);
+  await client.upload(sourceOf(bytes));
+  const payload = payloadOf({ ...scope, version: "1.0.0" }, [{ name, text, url: "" }]);
+  await client.release({ envelope: await envelopeOf(payload, [ada]) });
+  return sha256Hex(bytes);
+};
+
+beforeEach(() => configure({ VERSION_SIGNING_KEY: MASTER, TES_UPLOAD_GRACE_S: undefined }));
+afterEach(() => reset());
+
+describe("in R2", () => {
+  beforeEach(() => openedAs("acme"));
+
+  test("a file goes up and comes back, whole and in part, and is one object under its digest", async () => {
+    const digest = await released("the very file");
+    const answer = await ask(`/v1/acme/artifacts/${digest}`);
+    expect([answer.status, textOf(answer)]).toEqual([200, "the very file"]);
+    expect(answer.headers["repr-digest"]).toBe(`sha-256=:${toBase64(fromHex(digest)!)}:`);
+    const part = await ask(`/v1/acme/artifacts/${digest}`, { headers: { range: "bytes=4-7" } });
+    expect([part.status, textOf(part), part.headers["content-range"]]).toEqual([206, "very", "bytes 4-7/13"]);
+    expect(await keysInBucket()).toEqual([expect.stringContaining(`acme/${digest}/`)]);
+    const pieces = await all(client.download(digest, 13, { hasher }));
+    expect(new TextDecoder().decode(pieces[0])).toBe("the very file");
+    expect(await client.upload(sourceOf(utf8("the very file")))).toMatchObject({ state: "stored" });
   });
-  expect(await call("settled", digest, found.upload, found.parts, "whole")).toMatchObject({ code: "upload_invalid" });
-  expect((await rows())[0]).toMatchObject({ state: "collecting" });
-  expect(codeOf(await publish(bytes, "late"))).toBe("artifact_missing");
-  expect(codeOf(await begin(digest, bytes.length))).toBe("upload_invalid");
+
+  test("more than one part is put together, and what was complete before stays so", { timeout: 30_000 }, async () => {
+    const bytes = new Uint8Array(ARTIFACT_PART_BYTES + 5).fill(7);
+    const done = await client.upload(sourceOf(bytes));
+    expect(done).toMatchObject({ state: "stored", parts: [1, 2] });
+    const token = await mint("acme", ["release:*"]);
+    const again = await post(`/v1/acme/artifacts/${done.digest}/complete`, {}, { token });
+    expect([again.status, jsonOf(again).state]).toEqual([200, "stored"]);
+    const headers = {
+      authorization: `Bearer ${token}`,
+      range: `bytes=${ARTIFACT_PART_BYTES - 1}-${ARTIFACT_PART_BYTES}`,
+    };
+    expect((await ask(`/v1/acme/artifacts/${done.digest}`, { headers })).body).toEqual(new Uint8Array([7, 7]));
+  });
+
+  test("what is not its digest is taken away, and leaves no object", async () => {
+    expect(await refused(client.upload(sourceOf(utf8("something"), sha256Hex(utf8("else")))))).toBe("artifact_corrupt");
+    expect((await bucket.list()).objects).toEqual([]);
+  });
+
+  test("an object that was changed behind its back is never given out whole", async () => {
+    const digest = await released("the very file");
+    const [key] = await keysInBucket();
+    await bucket.put(key!, "THE very file");
+    await expect(ask(`/v1/acme/artifacts/${digest}`)).rejects.toThrow();
+    await bucket.delete(key!);
+    const gone = await ask(`/v1/acme/artifacts/${digest}`);
+    expect([gone.status, codeOf(gone)]).toEqual([500, "artifact_damaged"]);
+  });
+
+  test("a file is no longer than a file may be", async () => {
+    const token = await mint("acme", ["release:*"]);
+    const begin = async (size: number): Promise<number | string> => {
+      const answer = await post(`/v1/acme/artifacts/${sha256Hex(utf8(`${size}`))}`, { size }, { token });
+      return answer.status === 200 ? 200 : codeOf(answer);
+    };
+    expect(await begin(MAX_ARTIFACT_BYTES)).toBe(200);
+    expect(await begin(MAX_ARTIFACT_BYTES + 1)).toBe("artifact_limit");
+  });
 });
 
-test("one who could not read the whole back takes nothing away from one who could", async () => {
-  const bytes = utf8("twice");
-  const digest = sha256Hex(bytes);
-  well(await begin(digest, bytes.length));
-  well(await part(digest, 1, bytes));
-  const found = (await call("wholeOf", bearer(), digest)).ok;
-  well(await complete(digest));
-  well(await publish(bytes, "twice"));
-  expect(await call("settled", digest, found.upload, found.parts, "other")).toHaveProperty("code");
-  expect(await rows()).toEqual([{ digest, state: "stored" }]);
-  expect(textOf(await read(digest))).toBe("twice");
+describe("what nobody publishes", () => {
+  beforeEach(async () => {
+    configure({ TES_UPLOAD_GRACE_S: "0" });
+    await openedAs("acme");
+  });
+
+  test("is collected, with its object; what is published stays, and goes when its text is erased", async () => {
+    const digest = await released("kept");
+    const { digest: other } = await client.upload(sourceOf(utf8("not kept")));
+    await post(`/v1/acme/artifacts/${sha256Hex(utf8("begun"))}`, { size: 9 }, { token: await mint("acme", ["admin"]) });
+    expect(await runDurableObjectAlarm(stubOf("acme"))).toBe(true);
+    expect(await keysInBucket()).toEqual([expect.stringContaining(`acme/${digest}/`)]);
+    expect((await ask(`/v1/acme/artifacts/${digest}`)).status).toBe(200);
+    expect(codeOf(await ask(`/v1/acme/artifacts/${other}`))).toBe("artifact_unknown");
+
+    const { receipts } = await client.releaseAnswer(ENTITY, "1.0.0");
+    const { payload } = receipts[0]!.statement as unknown as { payload: { digest: string } };
+    await client.eraseBlob(payload.digest);
+    expect(codeOf(await ask(`/v1/acme/artifacts/${digest}`))).toBe("artifact_unknown");
+    await client.upload(sourceOf(utf8("wakes it")));
+    await runDurableObjectAlarm(stubOf("acme"));
+    expect((await bucket.list()).objects).toEqual([]);
+  });
+
+  test("cannot be published any more once it is being taken away", async () => {
+    await client.upload(sourceOf(utf8("late")));
+    await runDurableObjectAlarm(stubOf("acme"));
+    const payload = payloadOf({ ...scope, version: "1.0.0" }, [{ name: "a.txt", text: "late", url: "" }]);
+    expect(await refused(client.release({ envelope: await envelopeOf(payload, [ada]) }))).toBe("artifact_missing");
+  });
 });
 
-test("a part that comes while the whole is read back is not taken for what was read", async () => {
-  const bytes = utf8("a whole");
-  const digest = sha256Hex(bytes);
-  well(await begin(digest, bytes.length));
-  well(await part(digest, 1, bytes));
-  const found = (await call("wholeOf", bearer(), digest)).ok;
-  await call("partStored", digest, found.upload, 1, "1.another");
-  const told = await call("settled", digest, found.upload, found.parts, "whole");
-  expect(told).toMatchObject({ code: "upload_invalid" });
-  expect(await rows()).toEqual([{ digest, state: "open" }]);
+test("without a word about it, what nobody publishes is kept for a day", async () => {
+  const woken: number[] = [];
+  const rows = new Map<string, { digest: string; size: number; state: "open"; upload: string; at: number }>();
+  const artifacts = {
+    get: (digest: string) => rows.get(digest),
+    put: (row: never) => void rows.set("x", row),
+    parts: () => [],
+    openCount: () => 0,
+    unreferredCount: () => count,
+  };
+  let count = MAX_OPEN_UPLOADS - 1;
+  const shelf = createShelf({
+    env: { TES_BUNDLE_BUCKET: bucket } as never,
+    store: { artifacts } as never,
+    registry: () => "acme",
+    opened: async () => new TesError("internal"),
+    claimsOf: async () => undefined,
+    report: () => new TesError("internal"),
+    emit: () => undefined,
+    wakeAt: async (at) => void woken.push(at),
+  });
+  const claims = { scope: ["release:*"] } as never;
+  await shelf.begin(claims, sha256Hex(utf8("one")), 1, 1_000);
+  expect(woken).toEqual([1_000 + UPLOAD_GRACE_MS]);
+  count = MAX_OPEN_UPLOADS;
+  rows.clear();
+  expect(await refused(shelf.begin(claims, sha256Hex(utf8("two")), 1, 1_000))).toBe("artifact_limit");
 });
 
-test("who names another size never takes away what was stored meanwhile", async () => {
-  const bytes = utf8("the right size");
-  const digest = sha256Hex(bytes);
-  well(await begin(digest, bytes.length));
-  well(await part(digest, 1, bytes));
-  // Both at once: the object begins the other upload while the first one ends.
-  const [, done] = await Promise.all([begin(digest, 3), complete(digest)]);
-  if (done.status === 200) {
-    expect(await rows()).toEqual([{ digest, state: "stored" }]);
-    expect(textOf(await read(digest, { authorization: bearer() }))).toBe("the right size");
-  } else expect(await rows()).toEqual([{ digest, state: "open" }]);
+test("a part may be on its way for longer than any other request", async () => {
+  await openedAs("acme");
+  const token = await mint("acme", ["release:*"]);
+  const slow = (path: RegExp) =>
+    createClient({
+      url: ORIGIN,
+      registry: "acme",
+      trustFirst: true,
+      token,
+      attempts: 1,
+      timeoutMs: 1_000,
+      fetch: async (url, init) => {
+        const answer = await exports.default.fetch(url, init);
+        // As long as a client waits otherwise, and a little more.
+        if (path.test(url)) await scheduler.wait(1_200);
+        if (init.signal?.aborted) throw init.signal.reason;
+        return answer;
+      },
+    });
+  expect(ARTIFACT_TIMEOUT_MS).toBeGreaterThan(CLIENT_TIMEOUT_MS);
+  expect(await slow(/parts/).upload(sourceOf(utf8("slow")))).toMatchObject({ state: "stored" });
+  expect(await refused(slow(/artifacts\/[^/]+$/).upload(sourceOf(utf8("slower"))))).toBe("authority_unreachable");
+});
+
+test("a private registry shows its files to readers only, and nobody keeps them", async () => {
+  await openedAs("secret", "private");
+  const digest = await released("confidential");
+  expect(codeOf(await ask(`/v1/secret/artifacts/${digest}`))).toBe("token_missing");
+  const other = { authorization: `Bearer ${await mint("secret", ["watch"])}` };
+  expect(codeOf(await ask(`/v1/secret/artifacts/${digest}`, { headers: other }))).toBe("forbidden");
+  const reader = { authorization: `Bearer ${await mint("secret", ["read"])}` };
+  const answer = await ask(`/v1/secret/artifacts/${digest}`, { headers: reader });
+  expect([answer.status, answer.headers["cache-control"]]).toEqual([200, "no-store, no-transform"]);
+  expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
+});
+
+test("an imported registry knows which files its releases name: brought again, they are shown", async () => {
+  await openedAs("acme");
+  const digest = await released("carried");
+  const lines = await all(client.exportLines());
+  await reset();
+  configure({ VERSION_SIGNING_KEY: MASTER });
+  const target = openImport({
+    url: ORIGIN,
+    registry: "acme",
+    token: await mint("acme", ["admin"]),
+    fetch: (url, init) => exports.default.fetch(url, init),
+  });
+  await target.send(
+    (async function* () {
+      yield* lines;
+    })(),
+  );
+  await restart("acme");
+  expect(codeOf(await ask(`/v1/acme/artifacts/${digest}`))).toBe("artifact_unknown");
+  const publisher = await clientWith("acme", ["release:*"]);
+  await publisher.upload(sourceOf(utf8("carried")));
+  expect(textOf(await ask(`/v1/acme/artifacts/${digest}`))).toBe("carried");
+});
+
+test("where there is no place for files, that is said, and addresses do", async () => {
+  configure({ VERSION_SIGNING_KEY: MASTER, TES_BUNDLE_BUCKET: undefined });
+  try {
+    await openedAs("acme");
+    expect(await refused(client.upload(sourceOf(utf8("x"))))).toBe("artifact_store_missing");
+    const payload = payloadOf({ ...scope, version: "1.0.0" }, [{ name: "a.txt", text: "x" }]);
+    expect(await client.release({ envelope: await envelopeOf(payload, [ada]) })).toMatchObject({ already: false });
+  } finally {
+    Reflect.set(env, "TES_BUNDLE_BUCKET", bucket);
+  }
 });
 
 test("on a private registry a publisher may ask whether a file is there, and reads it with the scope read", async () => {

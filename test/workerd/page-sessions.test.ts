@@ -34,6 +34,7 @@ import {
 } from "./authority.ts";
 import { cookieOf, halves, PAGE, type SignedIn, signIn } from "./page.ts";
 import { testRefusals } from "./refusals.ts";
+import { connect } from "./socket-client.ts";
 import { expectSigned, keysOf } from "./verifiers.ts";
 
 let admin: string;
@@ -143,6 +144,28 @@ describe("a session from sign-in to sign-out", () => {
       }
       expect((await readBy(halves(other))).status).toBe(200);
     }
+  });
+
+  test("signing out takes the session's sockets along, and its tickets that wait, and nobody else's", async () => {
+    const token = await mint("hidden", ["watch", "read"]);
+    const [mine, other] = [await signIn(token, "hidden"), await signIn(token, "hidden")];
+    const ticketOf = async (session: SignedIn) =>
+      jsonOf(await post("/v1/hidden/tickets", { origin: ORIGIN }, { headers: halves(session) })).ticket as string;
+    const use = async (ticket: string) => {
+      const socket = await connect("hidden", { headers: { origin: ORIGIN } });
+      socket.send({ type: "ticket", ticket });
+      return socket;
+    };
+    const open = [await use(await ticketOf(mine)), await use(await ticketOf(other))];
+    for (const socket of open) expect(await socket.next()).toEqual({ type: "welcome" });
+    const waiting = [await ticketOf(mine), await ticketOf(other)];
+    await restart("hidden");
+    expect((await post("/v1/hidden/session/end", {}, { headers: halves(mine) })).status).toBe(200);
+    expect((await open[0]!.closed).reason).toBe("session_expired");
+    expect((await (await use(waiting[0]!)).closed).reason).toBe("ticket_invalid");
+    expect(await (await use(waiting[1]!)).next()).toEqual({ type: "welcome" });
+    open[1]!.send({ type: "ping" });
+    expect(await open[1]!.next()).toEqual({ type: "pong" });
   });
 
   test("of sessions that were ended so many are remembered, each until no copy could live", async () => {

@@ -42,12 +42,12 @@ interface SignFlags extends KeyOptions {
 
 export function publisherCommand(io: CommandIo): Command {
   const command = new Command("publisher").description(
-    "Say who may publish an entity. Publishers keep their keys; the log has the public halves, and only\n" +
+    "Say who may publish an entity. Publishers keep their keys; the log has the public halves, and only " +
       "they themselves change their number.",
   );
   withKeyOptions(withReach(command.command("init")))
     .description(
-      "Make a publisher's key unless the file is there, and name it as the publisher of entities that\n" +
+      "Make a publisher's key unless the file is there, and name it as the publisher of entities that " +
         "have none. For an entity that has some, write a proposal for them to sign.",
     )
     .requiredOption("--entity <id>", "entity to publish; repeatable", collect)
@@ -66,10 +66,7 @@ export function publisherCommand(io: CommandIo): Command {
     .option("--threshold <n>", "how many have to sign from then on", parseThreshold)
     .requiredOption("--out <file>", "new file for the proposal")
     .option("--sign", "sign it with --key at once")
-    .addHelpText(
-      "after",
-      "\nExample:\n  $ tes publisher propose component:app --add bob.pub --threshold 2 --out next.json",
-    )
+    .addHelpText("after", "\nExample:\n  $ tes publisher propose component:app --add bob.pub --out next.json")
     .action((entity: string, flags: ProposeFlags) => propose(io, entity, flags));
   withKeyOptions(command.command("sign <proposal>"))
     .description("Show what a proposal changes, and add a signature to it.")

@@ -46,8 +46,8 @@ interface ListFlags extends ReachOptions {
 export function releaseCommand(io: CommandIo): Command {
   const command = withOut(withKeyOptions(withReach(new Command("release"))))
     .description(
-      "Publish files as a version: hashed and signed here, logged by the authority all or\n" +
-        "nothing, and written to a folder with what others need to verify them offline. A\n" +
+      "Publish files as a version: hashed and signed here, logged by the authority all or " +
+        "nothing, and written to a folder with what others need to verify them offline. A " +
         "version is released once. Broken off, the same command goes on.",
     )
     .argument("<release>", "entity@version, or the entity alone for its current version")
@@ -59,20 +59,22 @@ export function releaseCommand(io: CommandIo): Command {
     .addHelpText(
       "after",
       "\nExamples:\n  $ tes release component:app@1.2.3 dist/app-1.2.3.tgz --sbom bom.json\n" +
-        "  $ tes release component:app dist/* --download-url https://dl.example/{version}/{file}\n" +
-        "  $ tes release component:app dist/* --draft next.json     # two publishers sign:\n" +
+        "  $ tes release component:app dist/* --dry-run\n" +
+        "Two publishers sign:\n" +
+        "  $ tes release component:app dist/* --draft next.json\n" +
         "  $ tes release sign next.json --key bob.key && tes release publish next.json",
     )
     .action((release: string, files: string[], flags: ReleaseFlags) => create(io, release, files, flags));
-  // Options that stand behind the name of a subcommand are that one's, though this command has some of the same name.
-  command.enablePositionalOptions();
+  // Options that this command has too are taken by it, wherever they stand: a subcommand reads them from both.
   command.addCommand(
     withKeyOptions(new Command("sign"))
       .description("Hash the files that a draft is about, show what it says, and sign it too.")
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
       .addHelpText("after", "\nExample:\n  $ tes release sign next.json --key bob.key")
-      .action((draft: string, files: string[], flags: SignFlags) => signDraftFile(io, draft, files, flags)),
+      .action((draft: string, files: string[], _: SignFlags, self: Command) =>
+        signDraftFile(io, draft, files, self.optsWithGlobals()),
+      ),
   );
   command.addCommand(
     withOut(withReach(new Command("publish")))
@@ -80,7 +82,9 @@ export function releaseCommand(io: CommandIo): Command {
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
       .addHelpText("after", "\nExample:\n  $ tes release publish next.json")
-      .action((draft: string, files: string[], flags: PublishFlags) => publishDraftFile(io, draft, files, flags)),
+      .action((draft: string, files: string[], _: PublishFlags, self: Command) =>
+        publishDraftFile(io, draft, files, self.optsWithGlobals()),
+      ),
   );
   command.addCommand(
     withReach(new Command("list"))
@@ -88,7 +92,7 @@ export function releaseCommand(io: CommandIo): Command {
       .argument("[entity]", "of this entity only")
       .option("--limit <n>", "how many at most")
       .addHelpText("after", "\nExample:\n  $ tes release list component:app")
-      .action((entity: string | undefined, flags: ListFlags) => list(io, entity, flags)),
+      .action((entity: string | undefined, _: ListFlags, self: Command) => list(io, entity, self.optsWithGlobals())),
   );
   return command;
 }
@@ -288,7 +292,7 @@ function tellRehearsal(
     ),
   );
   io.stdout(
-    `would be ${entity}@${version}: ${files.length} files, ${showBytes(bytes)}${uploads ? ", to be uploaded" : ""}, ` +
+    `would be ${entity}@${version}: ${filesIn(files.length)}, ${showBytes(bytes)}${uploads ? ", to be uploaded" : ""}, ` +
       `signed by ${keys.map(({ kid }) => shortKid(kid)).join(", ")}, folder ${folder}\n`,
   );
 }
@@ -313,11 +317,13 @@ function tellFinished(io: CommandIo, { logged, already, folder, written, uploade
   io.stdout(
     already
       ? `${entity}@${version} was released with this very content before, statement ${seq}\n`
-      : `${entity}@${version} is released: ${subjects.length} files, signed by ${kids.map(shortKid).join(", ")}, statement ${seq}\n`,
+      : `${entity}@${version} is released: ${filesIn(subjects.length)}, signed by ${kids.map(shortKid).join(", ")}, statement ${seq}\n`,
   );
   io.stdout(`${written ? "wrote" : "there already:"} ${folder}\n`);
   io.stdout(`verify: tes verify ${folder}/release.tes.json\n`);
 }
+
+const filesIn = (count: number): string => (count === 1 ? "1 file" : `${count} files`);
 
 async function list(io: CommandIo, entity: string | undefined, flags: ListFlags): Promise<void> {
   const limit = flags.limit === undefined ? undefined : Number(flags.limit);

@@ -111,8 +111,9 @@ function announce(io: CommandIo, authority: Authority, options: ServeOptions): v
     printJson(io, { url: authority.url, pid: authority.pid, workerdPid: authority.workerdPid });
     return;
   }
-  io.stdout(`${paint(io).bold(authority.url)}  data in ${resolve(io.cwd, options.data)}, stop with Ctrl-C\n`);
-  io.stdout(`dashboard: ${dashboardUrl(authority)}\n`);
+  const address = paint(io).bold(authority.url);
+  const data = resolve(io.cwd, options.data);
+  io.stdout(`${address}  data in ${data}, stop with Ctrl-C\ndashboard: ${dashboardUrl(authority)}\n`);
 }
 
 /** Where the dashboard is. */

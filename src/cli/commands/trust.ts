@@ -29,7 +29,7 @@ export function trustCommand(io: CommandIo): Command {
   const command = new Command("trust").description("Write files from which others verify releases offline.");
   withReach(command.command("export"))
     .description(
-      "Write what tes verify --trust reads: the genesis, the chain of keys, and who publishes what. Hand it on by a\n" +
+      "Write what tes verify --trust reads: the genesis, the chain of keys, and who publishes what. Hand it on by a " +
         "way that is trusted: whoever has it needs no network to verify.",
     )
     .requiredOption("--out <file>", "new file")

@@ -5,6 +5,7 @@ import { findSubject, type ProvenRelease, verifyRelease } from "../../client/rel
 import { TesError } from "../../core/errors.ts";
 import { contentOf } from "../../protocol/intoto.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
+import { codeOf } from "../local/data.ts";
 import type { CommandIo } from "../output.ts";
 import { reach } from "../reach.ts";
 import { type AnchorOptions, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
@@ -118,7 +119,11 @@ async function filesBeside(io: CommandIo, directory: string, release: ProvenRele
     const path = join(directory, basename(name));
     const there = await openFile(path).then(
       ({ file }) => file.close().then(() => true),
-      () => false,
+      (thrown: unknown) => {
+        // Not being there is one thing; being there and unreadable is a doubt.
+        if (thrown instanceof TesError && codeOf(thrown.cause) === "ENOENT") return false;
+        throw thrown;
+      },
     );
     if (there) files.push(...fileOf(release, await hashed(io, path)).files);
     else missing.push(name);

@@ -26,9 +26,9 @@ interface VerifyFlags extends VerifyReleaseFlags {
 export function verifyCommand(io: CommandIo): Command {
   return withReach(new Command("verify"))
     .description(
-      "Of a released file, a Sigstore bundle, a release document or an address: whether a\n" +
-        "release proves it, offline, with what lies beside it and what is pinned. Of a\n" +
-        "receipt: that it holds, and that the log still extends it. Without an argument: ask\n" +
+      "Of a released file, a Sigstore bundle, a release document or an address: whether a " +
+        "release proves it, offline, with what lies beside it and what is pinned. Of a " +
+        "receipt: that it holds, and that the log still extends it. Without an argument: ask " +
         "the authority and check everything it says. Exit code 1 on any doubt.",
     )
     .argument("[file]", "file, bundle, release.tes.json, receipt, or https:// address")

@@ -14,7 +14,7 @@ interface YankFlags extends ReachOptions {
 export function yankCommand(io: CommandIo): Command {
   return withReach(new Command("yank"))
     .description(
-      "Withdraw a release: whoever verifies it online is told, with the reason. Nothing is deleted, and the version\n" +
+      "Withdraw a release: whoever verifies it online is told, with the reason. Nothing is deleted, and the version " +
         "stays taken. Offline verifiers cannot know of it.",
     )
     .argument("<release>", "entity@version")

@@ -6,6 +6,7 @@ import { verifyKeys } from "../../client/trust.ts";
 import { canonicalize } from "../../core/canonical-json.ts";
 import { TesError } from "../../core/errors.ts";
 import type { JsonValue } from "../../core/json.ts";
+import { parseAnswer } from "../../protocol/answers.ts";
 import { isRegistryName } from "../../protocol/ids.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
 import type { CommandIo } from "../output.ts";
@@ -68,21 +69,19 @@ export async function anchorOf(
  * publisher was removed cannot hide it.
  *
  * @returns the kids that the trust file's last revision no longer holds, too
- * @throws {TesError} `checkpoint_inconsistent` when the two know different revisions
+ * @throws {TesError} `answer_malformed`; `checkpoint_inconsistent` when the two know different revisions
  */
 export async function withTrust(
   document: ReleaseDocument,
   trust: TrustFile | null,
   anchor: Anchor,
 ): Promise<{ readonly document: ReleaseDocument; readonly current: ReadonlySet<string> | null }> {
-  const release = document.release as unknown as {
-    readonly release: { readonly entity: string };
-    readonly publishers: readonly { readonly statement: JsonValue }[];
-  };
-  const entity = release?.release?.entity;
-  const known = trust?.publishers.find((one) => one.entity === entity)?.receipts;
-  if (trust === null || known === undefined || !Array.isArray(release.publishers)) return { document, current: null };
-  for (const [i, receipt] of release.publishers.slice(0, known.length).entries()) {
+  if (trust === null) return { document, current: null };
+  const { release, publishers } = parseAnswer("release", document.release, "answer_malformed");
+  const { entity } = release;
+  const known = trust.publishers.find((one) => one.entity === entity)?.receipts;
+  if (known === undefined) return { document, current: null };
+  for (const [i, receipt] of publishers.slice(0, known.length).entries()) {
     if (canonicalize(receipt.statement) === canonicalize(known[i]!.statement)) continue;
     throw new TesError("checkpoint_inconsistent", {
       detail: `The trust file and the document know two revisions ${i + 1} of the publishers of ${entity}.`,
@@ -90,7 +89,7 @@ export async function withTrust(
   }
   const keys = await verifyKeys(trust.keys, anchor);
   const current = (await verifyPublishers(known, entity, keys)).at(-1)?.statement.keys.map(({ kid }) => kid) ?? [];
-  if (known.length <= release.publishers.length) return { document, current: null };
+  if (known.length <= publishers.length) return { document, current: null };
   const merged = { ...(document.release as object), publishers: known } as unknown as JsonValue;
   return { document: { ...document, release: merged }, current: new Set(current) };
 }

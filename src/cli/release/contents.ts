@@ -2,6 +2,8 @@
 
 import { type Bytes, fromBase64Url } from "../../core/bytes.ts";
 import type { JsonValue } from "../../core/json.ts";
+import { parseMinisignKey } from "../../core/minisign.ts";
+import { renderSignify } from "../../core/signify.ts";
 import { checkArtifactNames } from "../../protocol/artifact-names.ts";
 import { PROVENANCE_TYPE } from "../../protocol/intoto.ts";
 import type { BundlesAnswer } from "../../protocol/release-answers.ts";
@@ -15,9 +17,9 @@ export const TRUSTED_ROOT_NAME = "trusted_root.json";
 export const BUNDLE_ENDING = ".sigstore.json";
 
 /** The names that one signer's signatures get: plain for the first, with the short kid in them for every other. */
-function namesFor(name: string, kid: string, first: boolean): { minisign: string; ssh: string; raw: string } {
-  const infix = first ? "" : `.${shortKid(kid)}`;
-  return { minisign: `${name}${infix}.minisig`, ssh: `${name}${infix}.sig`, raw: `${name}${infix}.ed25519` };
+function namesFor(name: string, kid: string, first: boolean): Record<"minisign" | "ssh" | "raw" | "signify", string> {
+  const base = first ? name : `${name}.${shortKid(kid)}`;
+  return { minisign: `${base}.minisig`, ssh: `${base}.sig`, raw: `${base}.ed25519`, signify: `${base}.signify` };
 }
 
 export interface FolderParts {
@@ -46,7 +48,10 @@ export function folderFiles({
   ]);
   for (const [name, bundle] of nameBundles(bundles)) files.set(name, `${JSON.stringify(bundle)}\n`);
   for (const [i, signer] of signers.entries()) {
-    files.set(namesFor(SUMS_NAME, signer.kid, i === 0).raw, fromBase64Url(signer.sums)!);
+    const sumsNames = namesFor(SUMS_NAME, signer.kid, i === 0);
+    const signature = fromBase64Url(signer.sums)!;
+    files.set(sumsNames.raw, signature);
+    files.set(sumsNames.signify, renderSignify(parseMinisignKey(signer.minisignKey).id, signature));
     for (const { name, minisign, ssh } of signer.files) {
       const names = namesFor(name, signer.kid, i === 0);
       files.set(names.minisign, minisign);
@@ -79,8 +84,10 @@ function nameBundles(bundles: BundlesAnswer["bundles"]): Map<string, JsonValue> 
 export function checkFolderNames(names: readonly string[], kids: readonly string[], sboms: number): void {
   const beside = kids.flatMap((kid, i) => {
     const short = shortKid(kid);
+    const sums = namesFor(SUMS_NAME, kid, i === 0);
     return [
-      namesFor(SUMS_NAME, kid, i === 0).raw,
+      sums.raw,
+      sums.signify,
       ...names.flatMap((name) => {
         const { minisign, ssh } = namesFor(name, kid, i === 0);
         return [minisign, ssh];

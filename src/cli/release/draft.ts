@@ -8,6 +8,7 @@ import { pae } from "../../core/dsse.ts";
 import { TesError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { ed25519Kid, importEd25519Public } from "../../core/keys.ts";
+import { parseMinisignKey } from "../../core/minisign.ts";
 import {
   type Attestation,
   contentOf,
@@ -103,9 +104,12 @@ async function checkDraft(draft: ReleaseDraft, path: string): Promise<OpenDraft>
   if (contentOf(draft.files) !== content) {
     throw new TesError("digest_mismatch", { detail: `${path}: the files are not those that are signed.` });
   }
-  for (const { kid, x, signatures } of draft.signers) {
+  for (const { kid, x, minisignKey, signatures } of draft.signers) {
     if (ed25519Kid(x) !== kid || signatures.length !== draft.payloads.length) {
       throw new TesError("key_unknown", { detail: `${path}: a signer is not the one its id names.` });
+    }
+    if (toBase64Url(parseMinisignKey(minisignKey).publicKey) !== x) {
+      throw new TesError("key_unknown", { detail: `${path}: a signer's minisign key is another one.` });
     }
     const key = await importEd25519Public(x);
     for (const [i, payload] of draft.payloads.entries()) {

@@ -4,7 +4,7 @@ import { relative, resolve } from "node:path";
 import type { TesClient } from "../../client/client.ts";
 import { parseReleaseDocument, verifyRelease } from "../../client/release.ts";
 import { canonicalBytes } from "../../core/canonical-json.ts";
-import { TesError } from "../../core/errors.ts";
+import { TesError, toTesError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { contentOf, type Subject } from "../../protocol/intoto.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
@@ -96,8 +96,22 @@ export async function finishRelease(
   }
   const logged = await readLogged(client, target);
   await proveAgain(logged);
-  if (!plan.present) await writeAll(io, plan.path, logged, draft, files, options);
+  if (!plan.present) {
+    await writeAll(io, plan.path, logged, draft, files, options).catch((thrown: unknown) => {
+      throw unfinished(thrown, target);
+    });
+  }
   return { logged, already, folder: plan.shown, written: !plan.present, uploaded };
+}
+
+/** It is published, so that nothing has to be taken back: only the folder is missing. */
+function unfinished(thrown: unknown, { entity, version }: Target): TesError {
+  const error = toTesError(thrown);
+  const said = error.detail === undefined ? "" : `${error.detail.replace(/[.\s]*$/, "")}. `;
+  return new TesError(error.code, {
+    detail: `${said}${entity}@${version} is published, its folder is not written: put this right, and run the same command again.`,
+    cause: error,
+  });
 }
 
 /** What will lie in the folder is read once as others will read it, by nothing but itself and the pin. */

@@ -65,11 +65,11 @@ export async function openFile(path: string): Promise<{ readonly file: FileHandl
  *   end as at the beginning
  */
 export async function hashFile(path: string, onBytes: (bytes: number) => void = () => undefined): Promise<HashedFile> {
-  const { file } = await openFile(path);
+  const { file, size: expected } = await openFile(path);
   const [sha256, sha512, blake2b] = [createHash("sha256"), createHash("sha512"), createHash("blake2b512")];
   try {
     const before = await identityOf(file);
-    const buffer = new Uint8Array(BUFFER_BYTES);
+    const buffer = bufferFor(expected);
     let size = 0;
     for (;;) {
       const { bytesRead } = await readNext(file, buffer, path);
@@ -105,10 +105,10 @@ export async function hashFile(path: string, onBytes: (bytes: number) => void = 
  * @throws {TesError} `file_unreadable`
  */
 export async function sha256File(path: string, onBytes: (bytes: number) => void = () => undefined): Promise<string> {
-  const { file } = await openFile(path);
+  const { file, size } = await openFile(path);
   try {
     const hash = createHash("sha256");
-    const buffer = new Uint8Array(BUFFER_BYTES);
+    const buffer = bufferFor(size);
     for (;;) {
       const { bytesRead } = await readNext(file, buffer, path);
       if (bytesRead === 0) return toHex(hash.digest());
@@ -124,6 +124,9 @@ export async function sha256File(path: string, onBytes: (bytes: number) => void 
 export function changed(path: string): TesError {
   return new TesError("file_changed", { detail: path });
 }
+
+/** Small for small files, of which there may be a thousand; one byte more than the file, so that its end shows at once. */
+const bufferFor = (size: number): Uint8Array => new Uint8Array(Math.min(BUFFER_BYTES, size + 1));
 
 function readNext(file: FileHandle, buffer: Uint8Array, path: string) {
   return file.read(buffer, 0, buffer.length, null).catch((cause: unknown) => {

@@ -101,8 +101,7 @@ export async function ensurePublisherKey(io: CommandIo, options: KeyOptions): Pr
   await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
     throw new TesError("file_unwritable", { detail: `${dirname(path)}: ${reasonOf(cause)}`, cause });
   });
-  await createPublisherKey(path, passphrase);
-  const key = await openKeyFile(path, passphrase === null ? [] : [passphrase], null);
+  const key = await createPublisherKey(path, passphrase);
   await writePublic(path, key);
   return { key, path, made: true };
 }
@@ -137,14 +136,15 @@ export async function readPublisherKeys(io: CommandIo, options: KeyOptions): Pro
  * @param passphrase null: not locked, as was asked for
  * @throws {TesError} `file_exists`, `file_unwritable`
  */
-async function createPublisherKey(path: string, passphrase: Secret<string> | null): Promise<void> {
+async function createPublisherKey(path: string, passphrase: Secret<string> | null): Promise<PublisherKey> {
   const random = (bytes: number): Bytes => crypto.getRandomValues(new Uint8Array(bytes));
   const seed = new Secret(random(ED25519_KEY_BYTES));
   const { raw } = await importEd25519Seed(seed);
   const lock =
     passphrase === null ? null : { passphrase: bytesOf(passphrase), salt: random(SALT_BYTES), scrypt: platformScrypt };
-  const text = await renderMinisignSecret({ id: random(MINISIGN_ID_BYTES), seed, publicKey: raw }, lock);
-  await createExclusive(path, text.reveal(), PRIVATE_FILE);
+  const secret = { id: random(MINISIGN_ID_BYTES), seed, publicKey: raw };
+  await createExclusive(path, (await renderMinisignSecret(secret, lock)).reveal(), PRIVATE_FILE);
+  return keyOf(secret);
 }
 
 /** The public half beside it, for others. One that is there already is of an earlier key, and stays. */
@@ -157,14 +157,9 @@ async function writePublic(path: string, { minisignKey }: PublisherKey): Promise
 /**
  * Opens a key file with the first passphrase that fits, or the one that a person types.
  *
- * @param io null where nobody is to be asked
  * @throws {TesError} `file_unreadable`, `key_file_invalid`, `passphrase_wrong`, `input_missing`
  */
-async function openKeyFile(
-  path: string,
-  passphrases: readonly Secret<string>[],
-  io: CommandIo | null,
-): Promise<PublisherKey> {
+async function openKeyFile(path: string, passphrases: readonly Secret<string>[], io: CommandIo): Promise<PublisherKey> {
   const within = (thrown: unknown): unknown => {
     if (!(thrown instanceof TesError) || !/^(key_file_invalid|passphrase_wrong)$/.test(thrown.code)) return thrown;
     return new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "no."}`, cause: thrown });
@@ -179,7 +174,7 @@ async function openKeyFile(
       });
       if (opened !== null) return await keyOf(opened);
     }
-    if (io === null || (passphrases.length > 0 && !io.interactive)) {
+    if (passphrases.length > 0 && !io.interactive) {
       throw new TesError("passphrase_wrong", { detail: "None of those given opens it." });
     }
     return await keyOf(await file.open(bytesOf(await askPassphrase(io, path)), platformScrypt));

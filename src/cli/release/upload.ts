@@ -43,13 +43,13 @@ async function uploadFile(client: TesClient, hashed: HashedFile, onBytes: (bytes
   const { path, sha256, size } = hashed;
   const { file } = await openFile(path);
   let [there, sent] = [0, 0];
+  // One buffer for all parts: a new one for each would pile up faster than it is collected.
   let buffer = new Uint8Array(0);
   try {
     await client.upload({
       sha256,
       size,
       async read(from, to) {
-        // One buffer for all parts: a new one for each is garbage faster than it is collected.
         if (buffer.length < to - from) buffer = new Uint8Array(to - from);
         const bytes = buffer.subarray(0, to - from);
         await fill(file, bytes, from, path);

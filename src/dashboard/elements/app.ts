@@ -1,19 +1,19 @@
 /** The page: bar, tabs, columns, dialogs; and which registry it looks at. */
 
-import { html, LitElement, nothing } from "lit";
+import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { createClient, type TesError } from "../../client/index.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
-import { type PinSource, pinSource, storedPins } from "../model/pins.ts";
+import { forgetPin, givenPin, type PinSource, pinSource, storedPins, trusting } from "../model/pins.ts";
 import { Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { explain, findingOf, remedyOf } from "../model/verdict.ts";
 import "./badge.ts";
 import "./bump.ts";
-import "./command.ts";
 import type { Bump } from "./bump.ts";
+import { reachOf } from "./command.ts";
 import "./digest.ts";
 import "./entity.ts";
 import "./evidence.ts";
@@ -38,6 +38,8 @@ const LATER: Readonly<Partial<Record<Tab, () => Promise<unknown>>>> = {
 const CLOCK_MS = 1_000;
 const RENEW_CHECK_MS = 30_000;
 const ACTIVE_MS = 5 * 60_000;
+/** What comes of a memory that the authority does not fit. */
+const REMEMBERED: ReadonlySet<string> = new Set(["genesis_mismatch", "checkpoint_stale", "checkpoint_inconsistent"]);
 /** Three columns. */
 const WIDE = matchMedia("(min-width: 1200px)");
 
@@ -69,6 +71,7 @@ export class App extends LitElement {
   #used = Date.now();
   #returnTo: HTMLElement | undefined;
   #closed = false;
+  #who: string | undefined;
 
   constructor() {
     super();
@@ -137,19 +140,20 @@ export class App extends LitElement {
     this.#registry?.close();
     this.subject = undefined;
     const url = location.origin;
-    const common = { url, registry: name, store: this.#store };
     this.#pinKey = `${url}/${name}`;
-    this.#access = new Access({ ...common, storage: localStorage, now: Date.now });
+    const trust = trusting(givenPin(localStorage, this.#pinKey, pin));
+    const common = { url, registry: name, store: this.#store };
+    this.#access = new Access({ ...common, trust, storage: localStorage, now: Date.now });
     const access = this.#access;
+    this.#who = access.signed?.jti;
     const client = createClient({
       ...common,
+      ...trust,
       session: { csrf: access.csrf },
-      ...(pin === undefined ? { trustFirst: true } : { genesis: pin }),
-      onFirstTrust: () => pinSource(localStorage, this.#pinKey, "first-use"),
       onVerified: (response) => registry.answered(response),
     });
-    if (pin !== undefined) pinSource(localStorage, this.#pinKey, "address");
-    const registry: Registry = new Registry({ name, client, now: Date.now });
+    const anyone = createClient({ ...common, ...trust, onVerified: (response) => registry.answered(response) });
+    const registry: Registry = new Registry({ name, client, anyone, now: Date.now });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
     registry.addEventListener("stopped", (event) => this.#stopped(registry, (event as CustomEvent<TesError>).detail));
@@ -160,9 +164,15 @@ export class App extends LitElement {
 
   /** Who may see what has changed: read again as whoever that is now. */
   #signedChanged(registry: Registry): void {
+    const who = this.#access.signed?.jti;
+    const other = who !== this.#who;
+    this.#who = who;
     this.#moved();
-    if (registry === this.#registry && (registry.failure !== undefined || registry.link === "stopped"))
-      void registry.open();
+    if (registry !== this.#registry) return;
+    if (other && registry.trust?.visibility === "private") {
+      // Nothing stays on the page that whoever is here now may not see.
+      this.#open(registry.name, undefined);
+    } else if (registry.failure !== undefined || registry.link === "stopped") void registry.open();
     if (this.registries.length === 0) void this.#list();
   }
 
@@ -174,19 +184,10 @@ export class App extends LitElement {
 
   async #list(): Promise<void> {
     try {
-      const access = new Access({
-        url: location.origin,
-        registry: "default",
-        store: this.#store,
-        storage: localStorage,
-        now: Date.now,
-      });
-      const client = createClient({
-        url: location.origin,
-        store: this.#store,
-        trustFirst: true,
-        session: { csrf: access.csrf },
-      });
+      const trust = trusting(givenPin(localStorage, `${location.origin}/default`));
+      const common = { url: location.origin, registry: "default", store: this.#store };
+      const access = new Access({ ...common, trust, storage: localStorage, now: Date.now });
+      const client = createClient({ ...common, ...trust, session: { csrf: access.csrf } });
       this.registries = ["default", ...(await client.registries()).map(({ name }) => name)];
     } catch {
       // Only a list to choose from: the address still names any registry.
@@ -202,6 +203,7 @@ export class App extends LitElement {
     this.online = navigator.onLine;
     // Not at the next attempt, but now.
     if (this.online) void this.#registry.open();
+    else this.#registry.lost();
   };
 
   readonly #keyed = (event: KeyboardEvent): void => {
@@ -276,9 +278,15 @@ export class App extends LitElement {
     this.subject = { kind: "statement", seq: entity.seq, entity: entity.entity, beside: true };
   }
 
+  override updated(changed: PropertyValues<this>): void {
+    if (!changed.has("route")) return;
+    this.renderRoot.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
   override render() {
     const registry = this.#registry;
     const { tab } = this.route;
+    const tree = tab === "entities" && registry.state !== undefined && registry.failure === undefined;
     document.title = `${this.route.rest[0] ?? registry.name} · TES`;
     return html`
       <a class="skip" href="#main" @click=${this.#skip}>To the content</a>
@@ -290,9 +298,9 @@ export class App extends LitElement {
         )}
       </ul></nav>
       ${this.#banner()}
-      <div class="columns ${tab === "entities" ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
+      <div class="columns ${tree ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
         ${
-          tab === "entities" && registry.state !== undefined
+          tree
             ? html`<aside class="tree" aria-label="Entities"><tes-tree .registry=${registry} .access=${this.#access} .tick=${this.tick} .chosen=${this.route.rest[0]}></tes-tree></aside>`
             : nothing
         }
@@ -411,17 +419,21 @@ export class App extends LitElement {
         closed
           ? html`<div class="row"><button type="button" class="primary" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button></div>`
           : finding === "refused"
-            ? html`<tes-command text="tes verify --url ${location.origin} --registry ${name}"></tes-command>
-                <p class="muted small">Finding: <code>${error.code}</code>. If you know why it changed, what this browser remembers can be dropped on purpose:</p>
-                <div class="row"><button type="button" @click=${this.#forget}>Forget what this browser remembers of ${name}</button></div>`
-            : html`${absent ? html`<p>Whoever holds the key opens one:</p><tes-command text="tes init"></tes-command>` : nothing}
+            ? html`<tes-command text="tes verify ${reachOf(name)}"></tes-command>
+                <p class="muted small">Finding: <code>${error.code}</code>.</p>
+                ${
+                  REMEMBERED.has(error.code)
+                    ? html`<p class="small">If you know why it changed, what this browser remembers can be dropped on purpose.</p>
+                        <div class="row"><button type="button" @click=${this.#forget}>Forget what this browser remembers of ${name}</button></div>`
+                    : html`<div class="row"><button type="button" @click=${() => void this.#registry.open()}>Ask again</button></div>`
+                }`
+            : html`${absent ? html`<p>Whoever holds the key opens one:</p><tes-command text=${name === "default" ? "tes init" : `tes registry create ${name}`}></tes-command>` : nothing}
                 <div class="row"><button type="button" @click=${() => void this.#registry.open()}>Ask again</button></div>`
       }
     </div>`;
   }
 
-  readonly #forget = async (): Promise<void> => {
-    const { forgetPin } = await import("../model/pins.ts");
+  readonly #forget = (): void => {
     if (
       !confirm(
         `Forget the genesis and the log that this browser knows of ${this.#registry.name}? The next answer will be believed without comparing.`,

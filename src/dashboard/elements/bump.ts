@@ -24,6 +24,7 @@ export class Bump extends Panel {
     error: { state: true },
     busy: { state: true },
     done: { state: true },
+    shown: { state: true },
   };
   declare entity: string;
   declare scope: Scope;
@@ -32,6 +33,7 @@ export class Bump extends Panel {
   declare error: TesError | undefined;
   declare busy: boolean;
   declare done: BumpResult | undefined;
+  declare shown: boolean;
   /** One for each change that a person confirms: however often it is sent, it happens once. */
   #key: string | undefined;
   #planning = 0;
@@ -87,6 +89,8 @@ export class Bump extends Panel {
         }
         .plan li {
           grid-template-columns: 1fr;
+          gap: 0;
+          padding: var(--s4) 0;
         }
       }
     `,
@@ -100,19 +104,22 @@ export class Bump extends Panel {
     this.error = undefined;
     this.done = undefined;
     this.#key = undefined;
-    const reason = this.renderRoot.querySelector("textarea");
-    if (reason !== null) reason.value = "";
-    this.#dialog?.showModal();
+    this.shown = true;
+    void this.updateComplete.then(() => this.#dialog?.showModal());
     this.#replan(0);
   }
+
+  readonly #closed = (): void => {
+    this.shown = false;
+  };
 
   get #dialog(): HTMLDialogElement | null {
     return this.renderRoot.querySelector("dialog");
   }
 
   override render() {
-    return html`<dialog aria-labelledby="title">
-      ${this.done === undefined ? this.#form() : this.#result(this.done)}
+    return html`<dialog aria-labelledby="title" @close=${this.#closed}>
+      ${this.shown !== true ? nothing : this.done === undefined ? this.#form() : this.#result(this.done)}
     </dialog>`;
   }
 
@@ -190,7 +197,7 @@ export class Bump extends Panel {
       ${changes.length > 1 ? html`<p class="muted small">${plural(changes.length - 1, "other entity", "other entities")} moved with it.</p>` : nothing}
       <div class="ends">
         <button type="button" @click=${this.#showEvidence}>Show the evidence</button>
-        <button type="submit" class="primary" autofocus>Done</button>
+        <button type="submit" class="primary">Done</button>
       </div>
     </form>`;
   }
@@ -264,6 +271,9 @@ export class Bump extends Panel {
         ...(reason === "" ? {} : { reason }),
       };
       this.done = await this.registry.client.bump(request, { idempotencyKey: this.#key });
+      await this.updateComplete;
+      // What had the focus is gone with the form.
+      this.renderRoot.querySelector<HTMLElement>("button[type=submit]")?.focus();
     } catch (thrown) {
       this.error = asTesError(thrown);
       this.registry.failed(thrown, "a bump");

@@ -6,11 +6,19 @@ import { define } from "./panel.ts";
 
 const SHOWN_MS = 1_500;
 
+/** A word for a POSIX shell, whatever is in it: names of files come from whoever published them. */
+export function quoted(word: string): string {
+  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 /** The options by which the command line reaches what this page shows. */
 export function reachOf(registry: string, genesis?: string): string {
-  const named = registry === "default" ? "" : ` --registry ${registry}`;
-  const pinned = genesis === undefined ? "" : ` \\\n  --genesis ${genesis}`;
-  return `--url ${location.origin}${named}${pinned}`;
+  const options = [
+    `--url ${location.origin}`,
+    ...(registry === "default" ? [] : [`--registry ${registry}`]),
+    ...(genesis === undefined ? [] : [`--genesis ${genesis}`]),
+  ];
+  return `\\\n  ${options.join(" \\\n  ")}`;
 }
 
 export class Command extends LitElement {

@@ -23,6 +23,7 @@ export class Digest extends LitElement {
         max-width: 100%;
       }
       button {
+        position: relative;
         min-height: 22px;
         max-width: 100%;
         padding: 0 2px;
@@ -58,8 +59,9 @@ export class Digest extends LitElement {
 
   override render() {
     const text = this.whole ? this.value : short(this.value);
-    return html`<button type="button" title=${this.value} aria-label="Copy ${this.label ?? ""} ${this.value}" @click=${this.#copy}>
-      <span class=${this.whole ? "whole" : ""}>${text}</span>
+    return html`<button type="button" title=${this.value} @click=${this.#copy}>
+      <span class=${this.whole ? "whole" : ""}>${text}</span
+      ><span class="hidden-label">, copy ${this.label ?? "it"} whole</span>
       ${
         this.copied
           ? html`<span class="copied" role="status">copied</span>`

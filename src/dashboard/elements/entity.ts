@@ -83,6 +83,12 @@ export class Entity extends Panel {
         align-self: stretch;
         min-width: 0;
       }
+      .named {
+        padding: var(--s4) 0;
+      }
+      .all {
+        display: none;
+      }
       .branch {
         position: relative;
         flex: none;
@@ -161,6 +167,9 @@ export class Entity extends Panel {
         .when {
           grid-row: 2;
         }
+        .all {
+          display: inline;
+        }
         .cascade .how {
           display: block;
           margin-left: 0;
@@ -199,7 +208,7 @@ export class Entity extends Panel {
     const colon = entity.entity.indexOf(":");
     return html`<div class="page">
       <header>
-        <p class="crumbs">${this.#crumbs(entity)}</p>
+        <p class="crumbs"><a class="all" href=${addressOf(this.registry.name, "entities")}>All entities</a><span class="all" aria-hidden="true"> / </span>${this.#crumbs(entity)}</p>
         <h1><span>${entity.entity.slice(0, colon + 1)}</span>${entity.entity.slice(colon + 1)}</h1>
         <p class="version">${entity.version}</p>
         ${this.#standing(entity)}
@@ -298,7 +307,7 @@ export class Entity extends Panel {
       <ul class="cascade">
         ${branchesOf(below.slice(0, MAX_CASCADE)).map(
           ({ entity: one, branches }) => html`<li class=${one.strategy === "independent" ? "stays" : "moves"}>
-            <span>${branches.map((branch) => html`<i class="branch ${branch}" aria-hidden="true"></i>`)}<a class="break" href=${addressOf(this.registry.name, "entities", one.entity)}>${one.entity}</a><span class="how">${MOVES[one.strategy]}</span></span>
+            <span>${branches.map((branch) => html`<i class="branch ${branch}" aria-hidden="true"></i>`)}<span class="named"><a class="break" href=${addressOf(this.registry.name, "entities", one.entity)}>${one.entity}</a><span class="how">${MOVES[one.strategy]}</span></span></span>
             <code>${one.version}</code>
             <tes-badge bare standing=${this.registry.verdictOf(one).standing}></tes-badge>
           </li>`,

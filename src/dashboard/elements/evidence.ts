@@ -252,8 +252,8 @@ export class Evidence extends Panel {
 
   #command(seq: number): string {
     const { trust, name } = this.registry;
-    const at = reachOf(name, trust?.genesis);
-    return `tes log show ${seq} ${at} > statement-${seq}.json\ntes verify statement-${seq}.json ${at}`;
+    // What was pinned by the first command holds for the second.
+    return `tes log show ${seq} ${reachOf(name, trust?.genesis)} > statement-${seq}.json\ntes verify statement-${seq}.json ${reachOf(name)}`;
   }
 
   async #load(seq: number, key: string): Promise<void> {

@@ -62,6 +62,8 @@ export class Keys extends Panel {
         font-size: var(--t13);
       }
       .chain tes-badge {
+        align-self: start;
+        margin-top: 2px;
         font-size: 17px;
       }
       section > h2 {

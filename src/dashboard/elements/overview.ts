@@ -13,8 +13,8 @@ export class Overview extends Panel {
     css`
       .numbers {
         display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
-        gap: var(--s24);
+        grid-template-columns: repeat(3, minmax(0, 1fr));
+        gap: var(--s16);
         padding: var(--s16) 0;
         border-block: 1px solid var(--line);
       }
@@ -77,6 +77,11 @@ export class Overview extends Panel {
         </dd>
         ${trust !== undefined && trust.epoch > 1 ? html`<dt>Epoch</dt><dd>${trust.epoch}: restored ${plural(trust.epoch - 1, "time")}</dd>` : nothing}
       </dl>
+      ${
+        entities.size === 0
+          ? html`<div class="empty"><p>There is no entity yet. This declares the first:</p><code>tes entity declare global:main</code></div>`
+          : nothing
+      }
       <section>
         <h2>As it happens</h2>
         ${

@@ -44,6 +44,11 @@ export class Pulse extends Panel {
         font-weight: 500;
         font-family: var(--mono);
       }
+      @media (max-width: 900px) {
+        .proof {
+          display: none;
+        }
+      }
       @media (max-width: 700px) {
         .proof,
         .size span {

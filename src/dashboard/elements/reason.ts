@@ -41,7 +41,7 @@ export class Reason extends LitElement {
   }
 
   override render() {
-    if (this.text !== undefined) return html`${this.text}`;
+    if (this.text !== undefined) return html`<span>${this.text}</span>`;
     if (this.error === undefined) return nothing;
     if (this.error.code === "blob_erased") return html`<i>The reason was erased.</i>`;
     return html`<i>${findingOf(this.error) === "refused" ? "The reason does not match its digest." : "The reason cannot be read."}</i>`;

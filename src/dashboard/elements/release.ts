@@ -6,7 +6,7 @@ import { addressOf } from "../model/route.ts";
 import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
 import { bytes, count, moment, plural } from "../model/words.ts";
 import "./badge.ts";
-import { reachOf } from "./command.ts";
+import { quoted, reachOf } from "./command.ts";
 import "./digest.ts";
 import "./reason.ts";
 import { define, Panel } from "./panel.ts";
@@ -36,6 +36,14 @@ export class Release extends Panel {
         font-variant-numeric: tabular-nums;
         letter-spacing: -0.02em;
         overflow-wrap: anywhere;
+      }
+      header tes-badge {
+        margin-top: var(--s8);
+        white-space: normal;
+        line-height: 1.4;
+      }
+      header .note {
+        margin-top: var(--s12);
       }
       section > h2 {
         margin-bottom: var(--s12);
@@ -152,7 +160,7 @@ export class Release extends Panel {
       )}
       <section>
         <h2>Check it elsewhere</h2>
-        <tes-command text=${`tes verify ./${subjects[0]?.name ?? "FILE"} --online --expect ${this.entity}@${this.version} \\\n  ${reachOf(this.registry.name, found.genesis)}`}></tes-command>
+        <tes-command text=${`tes verify ${quoted(`./${subjects[0]?.name ?? "FILE"}`)} --online --expect ${this.entity}@${this.version} ${reachOf(this.registry.name, found.genesis)}`}></tes-command>
       </section>`;
   }
 

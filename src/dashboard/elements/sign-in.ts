@@ -55,7 +55,7 @@ export class SignIn extends Panel {
         <div>
           <label for="token">Token</label>
           <input id="token" type="password" autocomplete="off" spellcheck="false" required aria-describedby="about" ?disabled=${this.busy} />
-          <p id="about" class="muted tiny">It is exchanged at once for a session of this page that lasts 15 minutes, and then forgotten. Make one: <code>tes token create --scope 'bump:*' --scope watch --scope read</code></p>
+          <p id="about" class="muted tiny">It is exchanged at once for a session of this page that lasts 15 minutes, and then forgotten. Make one: <code>tes token mint --registry ${this.registry.name} --scope 'bump:*' --scope watch --scope read --out me.token</code></p>
         </div>
         ${this.error === undefined ? nothing : html`<p class="note refused" role="alert">${explain(this.error)} ${this.error.detail ?? ""} ${remedyOf(this.error)}</p>`}
         <div class="ends">

@@ -257,6 +257,9 @@ export const base = css`
       grid-template-columns: minmax(0, 1fr);
       gap: 0;
     }
+    .scroll-x table {
+      min-width: 520px;
+    }
     .facts dd {
       margin-bottom: var(--s8);
     }

@@ -5,6 +5,7 @@ import { css } from "lit";
 export const shell = css`
   :host {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     grid-template-rows: auto auto auto minmax(0, 1fr);
     height: 100dvh;
     overflow: hidden;
@@ -215,6 +216,18 @@ export const shell = css`
   .failure {
     padding-top: var(--s48);
   }
+  @media (max-width: 1000px) {
+    .find {
+      flex: 0 1 200px;
+      width: auto;
+      min-width: 0;
+      margin-left: 0;
+    }
+    .find kbd,
+    .who .sub {
+      display: none;
+    }
+  }
   @media (max-width: 1199px) {
     .columns.with-drawer,
     .columns.with-tree.with-drawer {
@@ -241,14 +254,11 @@ export const shell = css`
     }
     .mark span,
     .find span,
-    .find kbd,
-    .who .muted,
     .name {
       display: none;
     }
     .find {
-      width: auto;
-      margin-left: 0;
+      flex: none;
       padding: 0 var(--s8);
     }
     .bar select {

@@ -1,6 +1,7 @@
 /** Who is signed in on this page. The token is exchanged at once and forgotten; what is kept is worth nothing elsewhere. */
 
 import { createClient, type PinStore, TesError } from "../../client/index.ts";
+import type { Trusting } from "./pins.ts";
 import { asTesError, findingOf } from "./verdict.ts";
 
 /** What the page knows of its session. */
@@ -18,6 +19,7 @@ export interface AccessOptions {
   readonly registry: string;
   readonly storage: Storage;
   readonly store: PinStore;
+  readonly trust: Trusting;
   readonly now: () => number;
 }
 
@@ -66,8 +68,8 @@ export class Access extends EventTarget {
 
   /** @throws token_invalid and what the authority refuses with */
   async signIn(token: string): Promise<void> {
-    const { url, store } = this.#options;
-    const client = createClient({ url, registry: this.registry, token: token.trim(), store, trustFirst: true });
+    const { url, store, trust } = this.#options;
+    const client = createClient({ url, registry: this.registry, token: token.trim(), store, ...trust });
     this.#keep(await client.openSession());
   }
 
@@ -112,8 +114,8 @@ export class Access extends EventTarget {
   }
 
   #client() {
-    const { url, store } = this.#options;
-    return createClient({ url, registry: this.registry, store, trustFirst: true, session: { csrf: this.csrf } });
+    const { url, store, trust } = this.#options;
+    return createClient({ url, registry: this.registry, store, ...trust, session: { csrf: this.csrf } });
   }
 
   #keep({ csrf, expires, scope, jti, sub }: SignedIn): void {

@@ -7,6 +7,7 @@ export type PinSource = "first-use" | "address";
 
 const PIN = "tes-pin:";
 const SOURCE = "tes-pin-source:";
+const GIVEN = "tes-pin-given:";
 
 /** Pins in localStorage, shared by all tabs. One that cannot be read is none: the next answer is then the first one. */
 export function storedPins(storage: Storage): PinStore {
@@ -28,15 +29,32 @@ export function storedPins(storage: Storage): PinStore {
   };
 }
 
-/** Reads or notes where a pin came from; the first one stays. */
-export function pinSource(storage: Storage, key: string, source?: PinSource): PinSource {
-  const known = storage.getItem(SOURCE + key);
-  if (source === "address" || (source !== undefined && known === null)) storage.setItem(SOURCE + key, source);
-  return (storage.getItem(SOURCE + key) as PinSource | null) ?? "first-use";
+/** Where a pin came from. */
+export function pinSource(storage: Storage, key: string): PinSource {
+  return storage.getItem(SOURCE + key) === "address" ? "address" : "first-use";
 }
+
+/**
+ * The genesis that a link gave for a registry before this browser knew it. It is kept before anything was asked, so that
+ * what does not fit it is refused after a reload too; where a pin is remembered, that one counts and a link changes nothing.
+ */
+export function givenPin(storage: Storage, key: string, given?: string): string | undefined {
+  if (given !== undefined && storage.getItem(PIN + key) === null) {
+    storage.setItem(GIVEN + key, given);
+    storage.setItem(SOURCE + key, "address" satisfies PinSource);
+  }
+  return given ?? storage.getItem(GIVEN + key) ?? undefined;
+}
+
+/** What a client believes a registry by. */
+export type Trusting = { readonly genesis: string } | { readonly trustFirst: true };
+
+export const trusting = (given: string | undefined): Trusting =>
+  given === undefined ? { trustFirst: true } : { genesis: given };
 
 /** Forgets a registry: whatever answers next is taken for it. Only a person may ask for that. */
 export function forgetPin(storage: Storage, key: string): void {
   storage.removeItem(PIN + key);
   storage.removeItem(SOURCE + key);
+  storage.removeItem(GIVEN + key);
 }

@@ -34,6 +34,8 @@ export interface Signing {
 export interface RegistryOptions {
   readonly name: string;
   readonly client: TesClient;
+  /** The same as nobody in particular: a session without the scope `watch` follows a public log like anyone. */
+  readonly anyone: TesClient;
   readonly now: () => number;
 }
 
@@ -67,14 +69,19 @@ export class Registry extends EventTarget {
   /** Why there is nothing to show. */
   failure: TesError | undefined;
 
+  /** Who follows the log. */
+  #follower: TesClient;
+  readonly #anyone: TesClient;
   #stop: AbortController | undefined;
   #next: number | undefined;
   #told = false;
 
-  constructor({ name, client, now }: RegistryOptions) {
+  constructor({ name, client, anyone, now }: RegistryOptions) {
     super();
     this.name = name;
     this.client = client;
+    this.#follower = client;
+    this.#anyone = anyone;
     this.now = now;
     const failed = (thrown: unknown, seq: number): void => this.failed(thrown, `statement ${seq}`);
     this.proofs = createProofs(
@@ -90,6 +97,7 @@ export class Registry extends EventTarget {
     this.#stop?.abort();
     const stop = new AbortController();
     this.#stop = stop;
+    this.#follower = this.client;
     try {
       this.trust = await this.client.trust();
       await this.refresh();
@@ -108,6 +116,13 @@ export class Registry extends EventTarget {
   close(): void {
     this.#stop?.abort();
     this.#stop = undefined;
+  }
+
+  /** The network is gone, before any connection has found out. */
+  lost(): void {
+    if (this.link === "live") this.link = "waiting";
+    this.retryAt = undefined;
+    this.tell();
   }
 
   /** The whole state again. */
@@ -151,7 +166,7 @@ export class Registry extends EventTarget {
     const end = Math.min(from + count, this.size);
     const found: Watched[] = [];
     try {
-      for await (const one of this.client.watch({
+      for await (const one of this.#follower.watch({
         since: from,
         signal: stop.signal,
         onConnection: (connection) => {
@@ -177,7 +192,7 @@ export class Registry extends EventTarget {
     // The last few before now come over the same socket: they are proved like those that are still to come.
     const since = Math.max(0, (this.#next ?? 0) - (this.feed.length === 0 ? RECENT : 0));
     try {
-      const watched = this.client.watch({
+      const watched = this.#follower.watch({
         since,
         signal,
         onConnection: (connection) => {
@@ -191,6 +206,10 @@ export class Registry extends EventTarget {
       for await (const one of watched) this.#take(one);
     } catch (thrown) {
       if (signal.aborted) return;
+      if (asTesError(thrown).code === "forbidden" && this.#follower !== this.#anyone) {
+        this.#follower = this.#anyone;
+        return this.#follow(signal);
+      }
       this.link = "stopped";
       this.failed(thrown, "the live feed");
       this.dispatchEvent(new CustomEvent("stopped", { detail: asTesError(thrown) }));

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { startAuthority } from "../../../src/cli/local/workerd.ts";
 
 const [dataDir, pageDir] = process.argv.slice(2) as [string, string];
-const SOURCE = join(import.meta.dirname, "../dashboard");
+const SOURCE = join(import.meta.dirname, "../page");
 const assets = join(pageDir, "assets");
 
 await mkdir(assets, { recursive: true });

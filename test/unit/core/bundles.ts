@@ -1,6 +1,6 @@
 /** A log with one release in it, and the bundle of that: made of labels, the same in every run. */
 
-import { toBase64, utf8 } from "../../../src/core/bytes.ts";
+import { concat, toBase64, utf8 } from "../../../src/core/bytes.ts";
 import { canonicalBytes } from "../../../src/core/canonical-json.ts";
 import { signCheckpoint } from "../../../src/core/checkpoint.ts";
 import { pae } from "../../../src/core/dsse.ts";
@@ -16,8 +16,13 @@ const AT = 1_800_000_000_123;
 
 export const bundlePair = (label: string) => importEd25519Seed(new Secret(sha256(utf8(`bundle tests: ${label}`))));
 
-/** A bundle over this payload, at index 2 of a log of 5. */
-export async function makeBundle(payloadText = '{"a release":true}', change: JsonObject = {}) {
+/**
+ * A bundle over this payload, at index 2 of a log of 5.
+ *
+ * @param change of the statement
+ * @param space what stands before the statement in the log, which makes it no canonical one
+ */
+export async function makeBundle(payloadText = '{"a release":true}', change: JsonObject = {}, space = "") {
   const [log, ada] = [await bundlePair("log"), await bundlePair("ada")];
   const payloadType = "application/vnd.in-toto+json";
   const payload = utf8(payloadText);
@@ -34,7 +39,8 @@ export async function makeBundle(payloadText = '{"a release":true}', change: Jso
     signer: ada.kid,
     ...change,
   };
-  const leaves = [0, 1, 2, 3, 4].map((i) => leafHash(i === 2 ? canonicalBytes(statement) : utf8(`leaf ${i}`)));
+  const body = concat(utf8(space), canonicalBytes(statement));
+  const leaves = [0, 1, 2, 3, 4].map((i) => leafHash(i === 2 ? body : utf8(`leaf ${i}`)));
   const nodes: NodeReader = (level, index) =>
     level === 0 ? leaves[index]! : nodeHash(nodes(level - 1, 2 * index), nodes(level - 1, 2 * index + 1));
   const root = rootOf(leaves.length, nodes);
@@ -49,5 +55,6 @@ export async function makeBundle(payloadText = '{"a release":true}', change: Jso
     log: logOf({ origin: BUNDLE_ORIGIN, publicKey: log.raw, from: 0 }),
     sign: (bytes) => crypto.subtle.sign("Ed25519", log.privateKey, bytes),
   });
+  bundle.verificationMaterial.tlogEntries[0]!.canonicalizedBody = toBase64(body);
   return { bundle, statement, payload, payloadType, ada, log, checkpoint, signature: toBase64(signature) };
 }

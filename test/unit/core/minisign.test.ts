@@ -156,6 +156,12 @@ describe("a public key file", () => {
     }
   });
 
+  test("names its id backwards, and leaves it as it was, whoever brings it", () => {
+    const buffer = Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(renderMinisignKey({ id: buffer, publicKey: pair.raw })).toContain(" 0807060504030201\n");
+    expect([...buffer]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
   test.each(["", "untrusted comment: x\n", "RWQ=\n", "a\nb\nc\n", `untrusted comment: x\n${"A".repeat(56)}\n`])(
     "%j is none",
     (text) => {
@@ -223,35 +229,39 @@ describe("a secret key file", () => {
     expect(await rejectionOf(parseMinisignSecret(mixed).open(null, scrypt))).toBe("key_file_invalid");
   });
 
-  test.runIf(isInstalled("minisign"))("of ours signs with minisign, and minisign's opens here", async () => {
-    const place = openPlace();
-    const file = place.write("tool.tgz", content);
-    const mine = place.write("ours.key", (await make("correct horse", PASSPHRASE_COST)).reveal());
-    const minisign = async (args: readonly string[], input?: string) => {
-      const verdict = await run("minisign", args, input);
-      expect(verdict.said).not.toMatch(/error|wrong/i);
-      expect(verdict.accepted, verdict.said).toBe(true);
-    };
-    const at = (name: string) => join(place.directory, name);
-    await minisign(["-S", "-s", mine, "-m", file, "-t", trusted], "correct horse\n");
-    const theirs = parseMinisignSignature(readFileSync(at("tool.tgz.minisig")));
-    expect(await verifyMinisign(theirs, key, { bytes: content })).toEqual({ trustedComment: trusted });
-    // The old form: over the file itself.
-    await minisign(["-S", "-l", "-s", mine, "-m", file, "-x", at("old.minisig")], "correct horse\n");
-    const old = parseMinisignSignature(readFileSync(at("old.minisig")));
-    expect(old.prehashed).toBe(false);
-    await verifyMinisign(old, key, { bytes: content });
-    expect(await rejectionOf(verifyMinisign(old, key, { bytes: flipBit(content, 0) }))).toBe("signature_invalid");
-    expect(await rejectionOf(verifyMinisign(old, key, { digest: minisignDigest(content) }))).toBe(
-      "signature_file_invalid",
-    );
-    // And the other way: without a passphrase, since its own takes 1 GiB of memory.
-    await minisign(["-G", "-W", "-p", at("theirs.pub"), "-s", at("theirs.key")]);
-    const publicKey = parseMinisignKey(readFileSync(at("theirs.pub"), "utf8"));
-    const opened = await parseMinisignSecret(new Secret(readFileSync(at("theirs.key"), "utf8"))).open(null, scrypt);
-    expect({ id: opened.id, publicKey: opened.publicKey }).toEqual(publicKey);
-    const open = place.write("open.key", (await make(null)).reveal());
-    await minisign(["-S", "-s", open, "-m", file, "-x", at("open.minisig")]);
-    await verifyMinisign(parseMinisignSignature(readFileSync(at("open.minisig"))), key, { bytes: content });
-  });
+  test.runIf(isInstalled("minisign"))(
+    "of ours signs with minisign, and minisign's opens here",
+    { timeout: 30_000 },
+    async () => {
+      const place = openPlace();
+      const file = place.write("tool.tgz", content);
+      const mine = place.write("ours.key", (await make("correct horse", PASSPHRASE_COST)).reveal());
+      const minisign = async (args: readonly string[], input?: string) => {
+        const verdict = await run("minisign", args, input);
+        expect(verdict.said).not.toMatch(/error|wrong/i);
+        expect(verdict.accepted, verdict.said).toBe(true);
+      };
+      const at = (name: string) => join(place.directory, name);
+      await minisign(["-S", "-s", mine, "-m", file, "-t", trusted], "correct horse\n");
+      const theirs = parseMinisignSignature(readFileSync(at("tool.tgz.minisig")));
+      expect(await verifyMinisign(theirs, key, { bytes: content })).toEqual({ trustedComment: trusted });
+      const open = place.write("open.key", (await make(null)).reveal());
+      // The old form: over the file itself.
+      await minisign(["-S", "-l", "-s", open, "-m", file, "-x", at("old.minisig")]);
+      const old = parseMinisignSignature(readFileSync(at("old.minisig")));
+      expect(old.prehashed).toBe(false);
+      await verifyMinisign(old, key, { bytes: content });
+      expect(await rejectionOf(verifyMinisign(old, key, { bytes: flipBit(content, 0) }))).toBe("signature_invalid");
+      expect(await rejectionOf(verifyMinisign(old, key, { digest: minisignDigest(content) }))).toBe(
+        "signature_file_invalid",
+      );
+      // And the other way: without a passphrase, since its own takes 1 GiB of memory.
+      await minisign(["-G", "-W", "-p", at("theirs.pub"), "-s", at("theirs.key")]);
+      const publicKey = parseMinisignKey(readFileSync(at("theirs.pub"), "utf8"));
+      const opened = await parseMinisignSecret(new Secret(readFileSync(at("theirs.key"), "utf8"))).open(null, scrypt);
+      expect({ id: opened.id, publicKey: opened.publicKey }).toEqual(publicKey);
+      await minisign(["-S", "-s", open, "-m", file, "-x", at("open.minisig")]);
+      await verifyMinisign(parseMinisignSignature(readFileSync(at("open.minisig"))), key, { bytes: content });
+    },
+  );
 });

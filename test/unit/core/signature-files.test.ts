@@ -3,15 +3,17 @@
 import { createPublicKey, verify } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Bytes, utf8 } from "../../../src/core/bytes.ts";
+import { type Bytes, toBase64, utf8 } from "../../../src/core/bytes.ts";
 import { parseChecksums, renderChecksums } from "../../../src/core/checksums.ts";
 import { verifyEd25519 } from "../../../src/core/ed25519.ts";
 import { sha256, sha256Hex } from "../../../src/core/hash.ts";
 import { type Ed25519Pair, importEd25519Seed } from "../../../src/core/keys.ts";
-import { renderMinisignKey } from "../../../src/core/minisign.ts";
+import { parseMinisignKey, parseMinisignSignature, renderMinisignKey } from "../../../src/core/minisign.ts";
+import { parseMinisignSecret } from "../../../src/core/minisign-secret.ts";
 import { parsePem, renderPem } from "../../../src/core/pem.ts";
 import { Secret } from "../../../src/core/secret.ts";
 import { parseSignify, renderSignify, verifySignify } from "../../../src/core/signify.ts";
+import { parseSshKey, parseSshSignature, renderSshKey } from "../../../src/core/sshsig.ts";
 import { flipBit } from "../../verifiers/bits.ts";
 import { openPlace } from "../../verifiers/place.ts";
 import { isInstalled, verifyWithOpenssl, verifyWithSha256sum, verifyWithSignify } from "../../verifiers/programs.ts";
@@ -155,4 +157,39 @@ describe("a key in PEM", () => {
       expect(refusalOf(() => parsePem(text))).toBe("key_file_invalid");
     }
   });
+});
+
+test("whatever text comes, every reader of these files takes it or refuses it by its code", () => {
+  const good = [
+    renderMinisignKey({ id, publicKey: new Uint8Array(32) }),
+    renderPem(new Uint8Array(32)),
+    renderSignify(id, new Uint8Array(64)),
+    renderSshKey(new Uint8Array(32)),
+    sums,
+    "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQ==\n-----END SSH SIGNATURE-----\n",
+    `untrusted comment: x\n${toBase64(new Uint8Array(158))}\n`,
+    "untrusted comment: x\nAA==\ntrusted comment: x\nAA==\n",
+  ];
+  const readers: readonly ((text: string) => unknown)[] = [
+    parseMinisignKey,
+    parseMinisignSignature,
+    (text) => parseMinisignSecret(new Secret(text)),
+    parsePem,
+    parseSignify,
+    parseSshKey,
+    parseSshSignature,
+    parseChecksums,
+  ];
+  const cut = fc
+    .tuple(fc.constantFrom(...good), fc.nat(), fc.nat(), fc.string({ unit: "grapheme", maxLength: 4 }))
+    .map(([text, from, to, more]) => {
+      const at = from % (text.length + 1);
+      return text.slice(0, at) + more + text.slice(at + (to % 4));
+    });
+  fc.assert(
+    fc.property(fc.oneof(cut, fc.string({ unit: "binary" })), fc.constantFrom(...readers), (text, read) => {
+      expect(["accepted", "key_file_invalid", "signature_file_invalid"]).toContain(refusalOf(() => read(text)));
+    }),
+    { numRuns: 3_000 },
+  );
 });

@@ -2,6 +2,7 @@ import { bundleFromJSON, bundleToJSON } from "@sigstore/bundle";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { fromBase64, toBase64, toHex, utf8 } from "../../../src/core/bytes.ts";
+import { signCheckpoint } from "../../../src/core/checkpoint.ts";
 import type { JsonObject } from "../../../src/core/json.ts";
 import {
   MAX_ATTESTATION_BYTES,
@@ -204,6 +205,24 @@ describe("is refused with", () => {
       expect(codeOf(JSON.stringify(fixed)), JSON.stringify(change)).toBe("bundle_invalid");
     }
   });
+});
+
+test("a statement that is well in the log, and not canonical, is refused", async () => {
+  expect(codeOf(JSON.stringify((await makeBundle()).bundle))).toBe("accepted");
+  expect(codeOf(JSON.stringify((await makeBundle(undefined, {}, " ")).bundle))).toBe("bundle_invalid");
+});
+
+test("a statement of another signer than envelope and key is refused", async () => {
+  const { bundle } = await makeBundle(undefined, { signer: "somebody else" });
+  bundle.verificationMaterial.publicKey.hint = made.ada.kid;
+  bundle.dsseEnvelope.signatures[0]!.keyid = made.ada.kid;
+  expect(codeOf(JSON.stringify(bundle))).toBe("bundle_invalid");
+});
+
+test("a checkpoint of the log with another root at that size is refused", async () => {
+  const root = new Uint8Array(32).fill(7);
+  const note = await signCheckpoint({ origin: BUNDLE_ORIGIN, size: 5, root }, made.log);
+  expect(codeOf(bent(`${PROOF}.checkpoint.envelope`, () => note))).toBe("bundle_invalid");
 });
 
 describe("limits", () => {

@@ -6,7 +6,7 @@
 import { createHash, createHmac, createPrivateKey, createPublicKey, hkdfSync, sign } from "node:crypto";
 import { referenceTree } from "../core/rfc6962.ts";
 
-const sha256 = (...parts: (string | Uint8Array)[]): Buffer => {
+export const sha256 = (...parts: (string | Uint8Array)[]): Buffer => {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
   return hash.digest();
@@ -22,9 +22,13 @@ export function jcs(value: unknown): string {
 }
 
 /** Not secret: anybody can work them out. */
-export const DEMO_LABELS = { master: "TES demo key", recovery: "TES demo recovery key" } as const;
+export const DEMO_LABELS = {
+  master: "TES demo key",
+  recovery: "TES demo recovery key",
+  publisher: "TES demo publisher key",
+} as const;
 
-const REGISTRY = "default";
+export const REGISTRY = "default";
 export const ORIGIN = "tes.local/default";
 const AT = 1_800_000_000_000;
 export const CREATED = 1_800_000_010;
@@ -37,25 +41,25 @@ const symmetricKid = (purpose: string): string =>
     .toString("hex")
     .slice(0, 16);
 
-function ed25519(seed: Uint8Array) {
+export function ed25519(seed: Uint8Array) {
   const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), seed]);
   const key = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
   const { x } = createPublicKey(key).export({ format: "jwk" }) as { x: string };
   const kid = sha256(`{"crv":"Ed25519","kty":"OKP","x":"${x}"}`).toString("base64url");
-  return { x, kid, sign: (text: string) => sign(null, Buffer.from(text), key) };
+  return { x, kid, sign: (text: string | Uint8Array) => sign(null, Buffer.from(text), key) };
 }
 
-const log = ed25519(derived("log-ed25519"));
+export const log = ed25519(derived("log-ed25519"));
 const response = ed25519(derived("response-ed25519"));
 const recovery = ed25519(sha256(DEMO_LABELS.recovery));
 
-const TOKEN_ID = "AAECAwQFBgcICQoLDA0ODw";
+export const TOKEN_ID = "AAECAwQFBgcICQoLDA0ODw";
 const IDEMPOTENCY_KEY = "demo-1";
 export const REQUEST_BODY = '{"entity":"global:main","scope":"minor"}';
 const scope = [TOKEN_ID, "POST", "/v1/default/bump", IDEMPOTENCY_KEY];
 const idempotency = { key: sha256(jcs(scope)).toString("hex"), request: sha256(REQUEST_BODY).toString("hex") };
 
-const envelope = (seq: number, by: string) => ({ v: 1, registry: REGISTRY, seq, at: AT + seq * 1_000, by });
+export const envelope = (seq: number, by: string) => ({ v: 1, registry: REGISTRY, seq, at: AT + seq * 1_000, by });
 const CHANGES = [{ entity: "global:main", from: "0.1.0", to: "0.2.0" }];
 const STATEMENTS = [
   {
@@ -90,13 +94,13 @@ const STATEMENTS = [
   },
 ];
 
-const texts = STATEMENTS.map(jcs);
+export const texts = STATEMENTS.map(jcs);
 const tree = referenceTree(texts.map((text) => Buffer.from(text)));
-const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 const leaf = (text: string): string => sha256(Uint8Array.of(0), text).toString("hex");
 
-function checkpoint(size: number): string {
-  const text = `${ORIGIN}\n${size}\n${base64(tree.root(size))}\n`;
+export function checkpoint(size: number, of: typeof tree = tree): string {
+  const text = `${ORIGIN}\n${size}\n${base64(of.root(size))}\n`;
   const keyHash = sha256(`${ORIGIN}\n`, Uint8Array.of(1), Buffer.from(log.x, "base64url")).subarray(0, 4);
   return `${text}\n— ${ORIGIN} ${base64(Buffer.concat([keyHash, log.sign(text)]))}\n`;
 }
@@ -173,8 +177,8 @@ const signatures = {
   "tes-ed25519": base64(response.sign(baseOf(inputs["tes-ed25519"]))),
 };
 
-const lines = (...all: string[]): string => all.map((line) => `${line}\n`).join("");
-const fields = (all: Readonly<Record<string, string>>): string =>
+export const lines = (...all: string[]): string => all.map((line) => `${line}\n`).join("");
+export const fields = (all: Readonly<Record<string, string>>): string =>
   lines(...Object.entries(all).map(([name, value]) => `${name}: ${value}`));
 
 /** Every example by its name, as it stands in its block. */

@@ -38,7 +38,20 @@ import { parseProvenance, renderProvenance } from "../../../src/protocol/provena
 import { type Genesis, parseStatement, STATEMENT_TYPES, statementBytes } from "../../../src/protocol/statements.ts";
 import { isScope, parseTokenClaims, TOKEN_TYPE, tokenAudience } from "../../../src/protocol/tokens.ts";
 import { SAMPLES } from "../protocol/samples.ts";
-import { ANSWER, ANSWER_BODY, CREATED, DEMO_LABELS, EXAMPLES, jcs, ORIGIN, REQUEST, REQUEST_BODY } from "./demo.ts";
+import {
+  ANSWER,
+  ANSWER_BODY,
+  EXAMPLES as ANSWERS,
+  CREATED,
+  DEMO_LABELS,
+  jcs,
+  ORIGIN,
+  REQUEST,
+  REQUEST_BODY,
+} from "./demo.ts";
+import { RELEASE_EXAMPLES } from "./demo-release.ts";
+
+const EXAMPLES = { ...ANSWERS, ...RELEASE_EXAMPLES };
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/formats.md"), "utf8");
 const blocks = new Map(
@@ -69,7 +82,8 @@ describe("the page", () => {
   });
 
   test("prints no key: neither the demo keys nor anything derived from them that is secret", async () => {
-    const secrets = [master, new Secret(sha256(utf8(DEMO_LABELS.recovery)))];
+    const { recovery, publisher } = DEMO_LABELS;
+    const secrets = [master, ...[recovery, publisher].map((label) => new Secret(sha256(utf8(label))))];
     for (const purpose of PURPOSES) secrets.push(await deriveBytes(master, purpose, "default"));
     for (const secret of secrets) {
       const bytes = secret.reveal();

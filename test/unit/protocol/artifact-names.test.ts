@@ -40,6 +40,8 @@ describe("a name that is refused", () => {
     "nul",
     "NUL.txt",
     "com1.tgz",
+    "con .txt",
+    "CONIN$",
     "lpt\u00b9",
     "a?b",
     "a*",
@@ -57,7 +59,10 @@ describe("a name that is refused", () => {
 
 test.each([
   ["Tool.zip", "tool.ZIP"],
-  ["straße", "STRASSE".toLowerCase().replace("ss", "ß")],
+  ["straße", "STRASSE"],
+  ["ẞ", "ß"],
+  ["ΑΣ", "ας"],
+  ["ας", "ασ"],
   ["ﬁle", "file"],
   ["１", "1"],
   ["a", "a"],

@@ -4,7 +4,7 @@ import { utf8 } from "../../../src/core/bytes.ts";
 import {
   MAX_ARTIFACT_BYTES,
   MAX_ATTESTATION_BYTES,
-  MAX_JSON_DEPTH,
+  MAX_ATTESTATION_DEPTH,
   MAX_RELEASE_FILES,
 } from "../../../src/core/limits.ts";
 import { contentOf, parseAttestation, parseRelease } from "../../../src/protocol/intoto.ts";
@@ -67,7 +67,7 @@ describe("is refused with", () => {
     ["a member twice", JSON.stringify(STATEMENT).replace('"_type"', '"_type":"x","_type"'), INVALID],
     ["a byte order mark", `\ufeff${JSON.stringify(STATEMENT)}`, INVALID],
     ["nesting without end", "[".repeat(100_000), INVALID],
-    ["a predicate one level too deep", bent("predicate.more", () => nest(MAX_JSON_DEPTH - 1)), INVALID],
+    ["a predicate one level too deep", bent("predicate.more", () => nest(MAX_ATTESTATION_DEPTH - 1)), INVALID],
     ["another type of statement", bent("_type", () => "https://in-toto.io/Statement/v0.1"), INVALID],
     ["an unknown member", bent("more", () => 1), INVALID],
     ["no files", bent("subject", () => []), INVALID],

@@ -1,0 +1,176 @@
+/** The page's own thinking: addresses, pins, trees, words, standings. */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Statement } from "../../../src/client/index.ts";
+import { type EntityView, ERRORS, type ErrorCode, TesError } from "../../../src/client/index.ts";
+import { forgetPin, givenPin, pinSource, storedPins, trusting } from "../../../src/dashboard/model/pins.ts";
+import { addressOf, parseAddress, TABS } from "../../../src/dashboard/model/route.ts";
+import { branchesOf, cascadeOf, linesOf } from "../../../src/dashboard/model/tree.ts";
+import { explain, findingOf, verdictOf } from "../../../src/dashboard/model/verdict.ts";
+import { ago, bytes, say, short, versionIn } from "../../../src/dashboard/model/words.ts";
+
+const HEX = "ab".repeat(32);
+
+function memoryStorage(): Storage {
+  const held = new Map<string, string>();
+  return {
+    getItem: (key: string) => held.get(key) ?? null,
+    setItem: (key: string, value: string) => void held.set(key, value),
+    removeItem: (key: string) => void held.delete(key),
+    clear: () => held.clear(),
+    key: () => null,
+    get length() {
+      return held.size;
+    },
+  };
+}
+
+const entity = (id: string, parent: string | null = null, more: Partial<EntityView> = {}): EntityView => ({
+  entity: id,
+  version: "1.0.0",
+  strategy: "linked",
+  parent,
+  files: [],
+  seq: 1,
+  at: 0,
+  ...more,
+});
+
+describe("addresses", () => {
+  test("what is written is read again", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...TABS),
+        fc.array(fc.string({ minLength: 1, unit: "grapheme" }), { maxLength: 3 }),
+        (tab, rest) => {
+          const { route, pin } = parseAddress(addressOf("team-a", tab, ...rest));
+          expect(route).toEqual({ registry: "team-a", tab, rest });
+          expect(pin).toBeUndefined();
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  test.each([
+    ["", "default", "entities", undefined],
+    [`#pin=${HEX}`, "default", "entities", HEX],
+    [`#/team/keys?pin=${HEX}`, "team", "keys", HEX],
+    [`#/../../etc/passwd`, "default", "entities", undefined],
+    [`#/Team/nothing`, "default", "entities", undefined],
+    [`#pin=${HEX.toUpperCase()}`, "default", "entities", undefined],
+    ["#/%E0%A4%A/history", "default", "history", undefined],
+  ])("%s", (hash, registry, tab, pin) => {
+    expect(parseAddress(hash)).toMatchObject({ route: { registry, tab }, pin });
+  });
+});
+
+describe("pins", () => {
+  const key = "https://tes.test/default";
+  const pin = { genesis: HEX, origin: "o", logKey: "k", size: 5, root: "r" };
+
+  test("are remembered, and never go back", async () => {
+    const storage = memoryStorage();
+    await storedPins(storage).save(key, pin);
+    await storedPins(storage).save(key, { ...pin, size: 4 });
+    expect(await storedPins(storage).load(key)).toEqual(pin);
+    storage.setItem(`tes-pin:${key}`, "{");
+    expect(await storedPins(storage).load(key)).toBeUndefined();
+  });
+
+  test("a link counts before anything is known, and changes nothing afterwards", async () => {
+    const storage = memoryStorage();
+    expect(trusting(givenPin(storage, key))).toEqual({ trustFirst: true });
+    expect(givenPin(storage, key, HEX)).toBe(HEX);
+    expect(trusting(givenPin(storage, key))).toEqual({ genesis: HEX });
+    expect(pinSource(storage, key)).toBe("address");
+    forgetPin(storage, key);
+    await storedPins(storage).save(key, pin);
+    // This visit is held to the link, and refused if it does not fit; what was remembered stays.
+    expect(givenPin(storage, key, "cd".repeat(32))).toBe("cd".repeat(32));
+    expect(givenPin(storage, key)).toBeUndefined();
+    expect(pinSource(storage, key)).toBe("first-use");
+  });
+});
+
+describe("the tree", () => {
+  const all = [
+    entity("a:1"),
+    entity("a:2", "a:1"),
+    entity("a:3", "a:2"),
+    entity("b:1", "gone:1"),
+    entity("a:4", "a:1", { retired: true }),
+  ];
+  const shown = (options: Partial<Parameters<typeof linesOf>[1]> = {}) =>
+    linesOf(all, { closed: new Set(), filter: "", retired: true, ...options }).map(
+      ({ entity, depth }) => `${depth} ${entity.entity}`,
+    );
+
+  test("children stand below their parents; who has lost a parent stands alone", () => {
+    expect(shown()).toEqual(["0 a:1", "1 a:2", "2 a:3", "1 a:4", "0 b:1"]);
+    expect(shown({ retired: false })).not.toContain("1 a:4");
+    expect(shown({ closed: new Set(["a:1"]) })).toEqual(["0 a:1", "0 b:1"]);
+  });
+
+  test("a match brings those above it along, also where they are closed", () => {
+    expect(shown({ filter: "A:3", closed: new Set(["a:1"]) })).toEqual(["0 a:1", "1 a:2", "2 a:3"]);
+    expect(shown({ filter: "nothing" })).toEqual([]);
+  });
+
+  test("branches turn at the last child, and go on past those that have more beside them", () => {
+    expect(branchesOf(cascadeOf(all, "a:1")).map(({ branches }) => branches)).toEqual([
+      ["last"],
+      ["on", "turn"],
+      ["turn"],
+    ]);
+  });
+
+  test("a cascade of parents that form a ring ends", () => {
+    const ring = [entity("a:1", "a:2"), entity("a:2", "a:1")];
+    expect(() => linesOf(ring, { closed: new Set(), filter: "", retired: true })).not.toThrow();
+  });
+});
+
+describe("standings", () => {
+  test("each code is one finding, and only findings of a check are refusals", () => {
+    for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+      const error = new TesError(code);
+      expect(explain(error)).not.toBe("");
+      expect(verdictOf(error, 0).standing).not.toBe("proven");
+    }
+    expect(findingOf(new TesError("proof_invalid"))).toBe("refused");
+    expect(findingOf(new TesError("answer_unsigned"))).toBe("outage");
+    expect(findingOf(new TesError("session_expired"))).toBe("sign-in");
+    expect(findingOf(new TesError("version_conflict"))).toBe("answer");
+  });
+});
+
+describe("words", () => {
+  test("digests are short, times and sizes plain", () => {
+    expect(short(HEX)).toBe("abababab…abab");
+    expect(ago(0, 400)).toBe("0.4 s ago");
+    expect(ago(0, 61_000)).toBe("1 min ago");
+    expect(ago(1_000, 0)).toBe("0.0 s ago");
+    expect([bytes(999), bytes(1_000), bytes(123_456_789)]).toEqual(["999 bytes", "1.0 kB", "123 MB"]);
+  });
+
+  test("a bump says its own step and how many went along; which version it gives whom", () => {
+    const bumped = {
+      type: "version.bumped",
+      entity: "a:1",
+      changes: [
+        { entity: "a:1", from: "1.0.0", to: "1.1.0" },
+        { entity: "a:2", from: "2.0.0", to: "2.1.0" },
+      ],
+    } as unknown as Statement;
+    expect(say(bumped, "version.bumped")).toEqual({
+      about: "a:1",
+      text: "",
+      code: "1.0.0 → 1.1.0",
+      more: "and 1 other",
+    });
+    expect([versionIn(bumped, "a:2"), versionIn(bumped, "a:3")]).toEqual(["2.1.0", undefined]);
+    expect(say(undefined, "new.kind").about).toBe("new.kind");
+  });
+});

@@ -1,0 +1,159 @@
+/** What a release may be at most, on both sides, through the front door; and envelopes that nobody should send. */
+
+import { reset } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { toBase64 } from "../../src/core/bytes.ts";
+import {
+  MAX_ATTESTATION_BYTES,
+  MAX_ATTESTATIONS,
+  MAX_ENVELOPE_SIGNATURES,
+  MAX_JSON_DEPTH,
+  MAX_PUBLISHERS,
+  MAX_RELEASE_BODY_BYTES,
+} from "../../src/core/limits.ts";
+import { ask, codeOf, configure, declare, jsonOf, MASTER, openRegistry, post, textOf, writing } from "./authority.ts";
+import { envelopeOf, type Publisher, payloadOf, publisherOf, setRequest } from "./publisher.ts";
+
+const ENTITY = "global:main";
+const FILES = [{ name: "tool.tgz", text: "the tool" }];
+let token: string;
+let scope: { registry: string; genesis: string; entity: string; version: string };
+let publishers: readonly Publisher[];
+
+beforeEach(async () => {
+  configure({ VERSION_SIGNING_KEY: MASTER });
+  token = await openRegistry("acme");
+  await declare("acme", token, [ENTITY]);
+  const { genesis } = jsonOf(await ask("/v1/acme"));
+  scope = { registry: "acme", genesis, entity: ENTITY, version: "1.0.0" };
+  publishers = await Promise.all(Array.from({ length: MAX_PUBLISHERS + 1 }, (_, i) => publisherOf(String(i))));
+});
+afterEach(() => reset());
+
+const name = async (count: number, threshold = 1) =>
+  post(`/v1/acme/publishers/${ENTITY}`, await setRequest(scope, 1, publishers.slice(0, count), threshold), { token });
+const named = async (count = 1, threshold = 1) => {
+  const answer = await name(count, threshold);
+  expect(answer.status, textOf(answer)).toBe(200);
+};
+const release = (body: object) => post("/v1/acme/releases", body, { token });
+const outcome = async (answering: ReturnType<typeof release>): Promise<number | string> => {
+  const answer = await answering;
+  return answer.status < 300 ? answer.status : codeOf(answer);
+};
+/** The text of a payload, padded inside to this many bytes. */
+const padded = (bytes: number, change: object = {}): string => {
+  const of = (pad: string) => JSON.stringify({ ...payloadOf(scope, FILES, change), ...withPad(change, pad) });
+  return of("p".repeat(bytes - of("").length));
+};
+const withPad = (change: { predicate?: object }, pad: string): object => ({
+  predicate: { ...(change.predicate ?? (payloadOf(scope, FILES) as { predicate: object }).predicate), pad },
+});
+const SBOM = { predicateType: "https://cyclonedx.org/bom", predicate: { bomFormat: "CycloneDX" } };
+
+test("MAX_PUBLISHERS publishers, and as many signatures under one envelope", async () => {
+  expect(await outcome(name(MAX_PUBLISHERS + 1))).toBe("invalid_field");
+  await named(MAX_PUBLISHERS, MAX_PUBLISHERS);
+  expect(MAX_ENVELOPE_SIGNATURES).toBe(MAX_PUBLISHERS);
+  const all = publishers.slice(0, MAX_PUBLISHERS);
+  expect(await outcome(release({ envelope: await envelopeOf(payloadOf(scope, FILES), publishers) }))).toBe(
+    "envelope_invalid",
+  );
+  const less = await envelopeOf(payloadOf(scope, FILES), all.slice(1));
+  expect(await outcome(release({ envelope: less }))).toBe("signatures_insufficient");
+  const done = await release({ envelope: await envelopeOf(payloadOf(scope, FILES), all) });
+  expect(jsonOf(done).receipts).toHaveLength(MAX_ENVELOPE_SIGNATURES);
+});
+
+const signed = (bytes: number, change?: object) => envelopeOf(padded(bytes, change), publishers.slice(0, 1));
+
+/** Megabytes through every layer, on a machine that may be busy. */
+const LARGE = { timeout: 30_000 };
+
+test("payloads of MAX_ATTESTATION_BYTES", LARGE, async () => {
+  await named();
+  const [envelope, sbom] = [await signed(MAX_ATTESTATION_BYTES), await signed(MAX_ATTESTATION_BYTES, SBOM)];
+  expect(await outcome(release({ envelope: await signed(MAX_ATTESTATION_BYTES + 1) }))).toBe("attestation_too_large");
+  const long = await signed(MAX_ATTESTATION_BYTES + 1, SBOM);
+  expect(await outcome(release({ envelope, attestations: [long] }))).toBe("attestation_too_large");
+  expect(await outcome(release({ envelope, attestations: [sbom] }))).toBe(200);
+  const found = jsonOf(await ask(`/v1/acme/releases/${ENTITY}/1.0.0`));
+  expect(found.payload).toHaveLength(MAX_ATTESTATION_BYTES);
+  expect(found.attestations[0].payload).toHaveLength(MAX_ATTESTATION_BYTES);
+  // As many of the largest as there may be fit one request, each with all its signatures.
+  const signatures = Array(MAX_ENVELOPE_SIGNATURES).fill(sbom.signatures[0]);
+  const most = {
+    envelope: { ...envelope, signatures },
+    attestations: Array(MAX_ATTESTATIONS).fill({ ...sbom, signatures }),
+  };
+  expect(JSON.stringify(most).length).toBeLessThan(MAX_RELEASE_BODY_BYTES);
+});
+
+test("MAX_ATTESTATIONS beside the provenance", async () => {
+  await named();
+  const [envelope, sbom] = [await signed(1_000), await signed(1_000, SBOM)];
+  const many = (count: number) => outcome(release({ envelope, attestations: Array(count).fill(sbom) }));
+  expect(await many(MAX_ATTESTATIONS + 1)).toBe("invalid_field");
+  expect(await many(MAX_ATTESTATIONS)).toBe(200);
+});
+
+test("a request of MAX_RELEASE_BODY_BYTES, on this route alone", LARGE, async () => {
+  await named();
+  const body = JSON.stringify({ envelope: await envelopeOf(payloadOf(scope, FILES), publishers.slice(0, 1)) });
+  const send = (path: string, length: number) => {
+    const asking = writing({}, { token });
+    const { "content-digest": _, ...headers } = asking.headers!;
+    return outcome(ask(path, { ...asking, headers, body: body + " ".repeat(length - body.length) }));
+  };
+  expect(await send("/v1/acme/releases", MAX_RELEASE_BODY_BYTES + 1)).toBe("body_too_large");
+  expect(await send("/v1/acme/entities", MAX_RELEASE_BODY_BYTES)).toBe("body_too_large");
+  expect(await send("/v1/acme/releases", MAX_RELEASE_BODY_BYTES)).toBe(200);
+});
+
+describe("an envelope", () => {
+  const nested = (levels: number): unknown => Array.from({ length: levels }).reduce<unknown>((inner) => [inner], 1);
+  type Envelope = Awaited<ReturnType<typeof envelopeOf>>;
+  const rows: readonly (readonly [string, (envelope: Envelope) => object | string, string])[] = [
+    ["of another payload type", (e) => ({ ...e, payloadType: "application/json" }), "envelope_invalid"],
+    [
+      "whose type was changed after it was signed",
+      (e) => ({ ...e, payloadType: `${e.payloadType}x` }),
+      "envelope_invalid",
+    ],
+    ["with a certificate", (e) => ({ ...e, certificate: "x" }), "envelope_invalid"],
+    ["that is a list", (e) => [e], "invalid_field"],
+    [
+      "with a signature of P-256",
+      (e) => ({ ...e, signatures: [{ ...e.signatures[0], sig: toBase64(new Uint8Array(70)) }] }),
+      "envelope_invalid",
+    ],
+    ["signed twice by one", (e) => ({ ...e, signatures: [e.signatures[0], e.signatures[0]] }), "envelope_invalid"],
+    [
+      "signed by a stranger too",
+      (e) => ({ ...e, signatures: [...e.signatures, { ...e.signatures[0], keyid: "x" }] }),
+      "signatures_insufficient",
+    ],
+    [
+      "with another one's name on it",
+      (e) => ({ ...e, signatures: [{ ...e.signatures[0], keyid: publishers[1]!.kid }] }),
+      "signature_invalid",
+    ],
+    ["that is no statement", (e) => ({ ...e, payload: toBase64(new Uint8Array([255, 254])) }), "envelope_invalid"],
+    ["nested in itself", () => nested(MAX_JSON_DEPTH) as object, "json_depth"],
+    [
+      "with a member twice",
+      (e) => JSON.stringify({ envelope: e }).replace('"payload"', '"payload":"","payload"'),
+      "json_duplicate_key",
+    ],
+    ["with bytes after it", (e) => `${JSON.stringify({ envelope: e })}x`, "json_invalid"],
+  ];
+  test.each(rows)("%s is refused, and nothing is written", async (_, bend, code) => {
+    await named(2);
+    const bent = bend(await envelopeOf(payloadOf(scope, FILES), publishers.slice(0, 1)));
+    const asking = writing(typeof bent === "string" ? {} : { envelope: bent }, { token });
+    const { "content-digest": _digest, ...headers } = asking.headers!;
+    const body = typeof bent === "string" ? bent : asking.body!;
+    expect(await outcome(ask("/v1/acme/releases", { ...asking, headers, body }))).toBe(code);
+    expect(jsonOf(await ask("/v1/acme/releases")).releases).toEqual([]);
+  });
+});
