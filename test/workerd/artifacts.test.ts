@@ -312,3 +312,42 @@ test("where there is no place for files, that is said, and addresses do", async 
     Reflect.set(env, "TES_BUNDLE_BUCKET", bucket);
   }
 });
+
+test("on a private registry a publisher may ask whether a file is there, and reads it with the scope read", async () => {
+  const bytes = utf8("private");
+  const digest = sha256Hex(bytes);
+  const path = `/v1/hidden/artifacts/${digest}`;
+  await openRegistry("hidden", "private");
+  const [release, reader, both] = await Promise.all(
+    [["release:*"], ["read"], ["release:*", "read"]].map((scope) => mint("hidden", scope)),
+  );
+  const headers = (as: string | undefined): Record<string, string> =>
+    as === undefined ? {} : { authorization: `Bearer ${as}` };
+  well(await post(path, { size: bytes.length }, { token: release! }));
+  const field = { "content-type": "application/octet-stream", "content-digest": contentDigest(bytes) };
+  well(await ask(`${path}/parts/1`, { body: bytes, headers: { ...headers(release), ...field } }));
+  well(await post(`${path}/complete`, {}, { token: release! }));
+  const status = async (method: string, as: string | undefined) =>
+    (await ask(path, { method, headers: headers(as) })).status;
+  expect(await Promise.all([undefined, reader, release, both].map((as) => status("HEAD", as)))).toEqual([
+    401, 404, 200, 200,
+  ]);
+  expect(await Promise.all([undefined, reader, release, both].map((as) => status("GET", as)))).toEqual([
+    401, 404, 403, 200,
+  ]);
+  const { headers: said } = await ask(path, { headers: headers(both) });
+  expect(said["cache-control"]).toContain("no-store");
+  expect(said["access-control-allow-origin"]).toBeUndefined();
+});
+
+test("without a store there is a code that names the way out", async () => {
+  const bucket = env.TES_BUNDLE_BUCKET;
+  Reflect.deleteProperty(env, "TES_BUNDLE_BUCKET");
+  try {
+    await restart("acme");
+    const answer = await begin(sha256Hex(utf8("x")), 1);
+    expect([codeOf(answer), answer.status]).toEqual(["artifact_store_missing", 501]);
+  } finally {
+    Reflect.set(env, "TES_BUNDLE_BUCKET", bucket);
+  }
+});
