@@ -1,7 +1,7 @@
 /** The page: bar, tabs, columns, dialogs; and which registry it looks at. */
 
 import { html, LitElement, nothing, type PropertyValues } from "lit";
-import { createClient, type TesError } from "../../client/index.ts";
+import { createClient, type TesError, type Watched } from "../../client/index.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
@@ -10,6 +10,7 @@ import { Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { explain, findingOf, remedyOf } from "../model/verdict.ts";
+import { say } from "../model/words.ts";
 import "./badge.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
@@ -108,9 +109,6 @@ export class App extends LitElement {
       const { reason, then } = (event as CustomEvent<PageEvents["sign-in"]>).detail;
       this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open(reason, then);
     });
-    this.addEventListener("tes-say", (event) => {
-      this.said = (event as CustomEvent<string>).detail;
-    });
   }
 
   readonly #active = (): void => {
@@ -156,6 +154,11 @@ export class App extends LitElement {
     const registry: Registry = new Registry({ name, client, anyone, now: Date.now });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
+    registry.addEventListener("statement", (event) => {
+      const { index, json, statement } = (event as CustomEvent<Watched>).detail;
+      const { about, text, code } = say(statement, String(json.type));
+      this.said = `Statement ${index}: ${about} ${text} ${code ?? ""}`;
+    });
     registry.addEventListener("stopped", (event) => this.#stopped(registry, (event as CustomEvent<TesError>).detail));
     access.addEventListener("change", () => this.#signedChanged(registry));
     void access.restore().then(() => registry.open());
@@ -362,7 +365,8 @@ export class App extends LitElement {
     if (link === "waiting" && failure === undefined) {
       const inSeconds = Math.max(0, Math.ceil(((retryAt ?? 0) - Date.now()) / 1000));
       return html`<div class="banner" role="status">
-        <tes-badge standing="outage" word="The authority is out of reach. Trying again ${inSeconds > 0 ? `in ${inSeconds} s` : "now"}."></tes-badge>
+        <tes-badge standing="outage" word="The authority is out of reach."></tes-badge>
+        <span class="muted small" aria-hidden="true">Trying again ${inSeconds > 0 ? `in ${inSeconds} s` : "now"}</span>
         <button type="button" class="plain" @click=${() => void this.#registry.open()}>Now</button>
       </div>`;
     }

@@ -321,7 +321,7 @@ export class History extends Panel {
   readonly #jump = (event: SubmitEvent): void => {
     event.preventDefault();
     const seq = Number(new FormData(event.target as HTMLFormElement).get("seq"));
-    if (seq < this.registry.size) this.#window.reveal(this.registry.size - 1 - seq);
+    if (seq < this.registry.size) this.#window.jump(this.registry.size - 1 - seq);
     if (this.rest.length > 0) location.hash = addressOf(this.registry.name, "history");
     else if (seq < this.registry.size) this.tellPage("evidence", { kind: "statement", seq });
   };

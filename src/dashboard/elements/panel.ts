@@ -14,7 +14,6 @@ export interface PageEvents {
   evidence: Subject;
   bump: { readonly entity: string; readonly scope?: string };
   "sign-in": { readonly reason?: string; readonly then?: () => void };
-  say: string;
 }
 
 export class Panel extends LitElement {

@@ -50,6 +50,11 @@ export class Window implements ReactiveController {
     return { first, end: Math.min(count, first + Math.ceil(this.#height / this.rowHeight) + 2 * MARGIN) };
   }
 
+  /** Brings a line to the upper third of what is in sight. */
+  jump(index: number): void {
+    if (this.#box !== undefined) this.#box.scrollTop = index * this.rowHeight - this.#box.clientHeight / 3;
+  }
+
   /** Brings a line into sight. */
   reveal(index: number): void {
     const box = this.#box;

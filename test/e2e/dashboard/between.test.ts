@@ -81,7 +81,7 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     const before = await page
       .getByRole("treeitem", { name: /service:billing/ })
       .locator(".version")
-      .innerText();
+      .textContent();
     between.frames = (piece) => change(piece, '"scope":"minor"', '"scope":"major"');
     await stage.post("/v1/default/bump", { entity: "service:billing", scope: "minor" });
     await page.getByText("refused", { exact: true }).first().waitFor();
@@ -89,7 +89,7 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
       await page
         .getByRole("treeitem", { name: /service:billing/ })
         .locator(".version")
-        .innerText(),
+        .textContent(),
     ).toBe(before);
     await context.close();
   });
