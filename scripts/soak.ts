@@ -1,13 +1,18 @@
 /**
  * Many subscribers, many bumps, and a long log, against an authority of its own. Run: npm run soak -- [--subscribers 2000]
- * [--bumps 1000] [--log 100000] [--seed SEED]
+ * [--bumps 1000] [--log 100000] [--gigabytes 5] [--seed SEED]
+ *
+ * Then one large file: through the client, killed and damaged on the way (soak-artifacts.ts), and through the command
+ * line (soak-release.ts).
  *
  * Every subscriber must get every statement once, in order, proved. Prints what a socket costs in memory and how the
  * cost of an event grows from 100 subscribers on. Stops with 1 at the first thing that is not as promised.
  */
 
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createClient } from "../src/client/index.ts";
 import { prepareData, type Served, serve } from "../test/e2e/support/authority.ts";
@@ -23,6 +28,7 @@ const { values } = parseArgs({
     subscribers: { type: "string", default: "2000" },
     bumps: { type: "string", default: "1000" },
     log: { type: "string", default: "100000" },
+    gigabytes: { type: "string", default: "5" },
     seed: { type: "string" },
   },
 });
@@ -159,6 +165,14 @@ console.log(`seed ${seed}`);
 try {
   if (SUBSCRIBERS > 0) await subscribers();
   if (LOG > 0) await longLog();
+  const gigabytes = ["--gigabytes", values.gigabytes];
+  if (Number(values.gigabytes) > 0) {
+    const bun = join(import.meta.dirname, "..", "node_modules/.bin/bun");
+    const run = (script: string, ...args: string[]) =>
+      execFileSync(bun, [join(import.meta.dirname, script), ...gigabytes, ...args], { stdio: "inherit" });
+    run("soak-artifacts.ts", "--seed", seed);
+    run("soak-release.ts");
+  }
 } catch (thrown) {
   console.error(`broken under the seed ${seed}:`, thrown);
   process.exitCode = 1;

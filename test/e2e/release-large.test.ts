@@ -1,51 +1,15 @@
 /** A file of 64 MiB, released and verified: neither the command line nor workerd holds it in memory. */
 
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { makePlace, type Place } from "./support/place.ts";
+import { measured, peakOf } from "./support/memory.ts";
+import { makePlace } from "./support/place.ts";
 import { beginReleases, done, ENTITY, FOLDER } from "./support/releases.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
 const MIB = 1_048_576;
 const FILE_BYTES = 64 * MIB;
 const MOST_ABOVE_IDLE = 128 * MIB;
-/** How often it is looked at; the figure itself is the kernel's highest, so that nothing is missed in between. */
-const LOOK_MS = 10;
-
-/** The most memory that a process has held, bytes; 0 for one that is gone. */
-function peakOf(pid: number): number {
-  try {
-    return 1_024 * Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
-}
-
-/** Runs the command line in Bun itself. @returns the most memory it held, and what it printed */
-async function measured(
-  place: Place,
-  args: readonly string[],
-): Promise<{ readonly peak: number; readonly stdout: string }> {
-  const child = spawn(join(ROOT, "node_modules/.bin/bun"), [join(ROOT, "src/cli/entry.ts"), ...args], {
-    cwd: place.dir,
-    env: { PATH: process.env.PATH, HOME: join(place.dir, "home"), TMPDIR: join(place.dir, "tmp") },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let peak = 0;
-  const look = setInterval(() => {
-    peak = Math.max(peak, peakOf(child.pid!));
-  }, LOOK_MS);
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  const stdout = await text(child.stdout);
-  expect(await exited).toBe(0);
-  clearInterval(look);
-  return { peak, stdout };
-}
-
 const noProc = process.platform === "linux" ? null : "there is no /proc here to read memory from";
 if (noProc !== null) console.warn(`Not run: ${noProc}.`);
 

@@ -1,11 +1,28 @@
 import { defineConfig } from "vitest/config";
 
+/**
+ * What takes a browser or minutes: `npm run test:deep` runs these and nothing else, CI runs both, and `npm test` stays
+ * within the time that somebody waits for it.
+ */
+const DEEP = [
+  "dashboard/**/*.test.ts",
+  "dashboard-attacks.test.ts",
+  "deploy-dashboard.test.ts",
+  "artifacts-attack.test.ts",
+  "release-broken-off.test.ts",
+  "release-large.test.ts",
+  "release-self.test.ts",
+  "release-verifiers.test.ts",
+];
+const isDeep = process.env.TES_DEEP === "only";
+
 /** Whole processes on loopback: one file at a time, so that a load test does not starve its neighbour. */
 export default defineConfig({
   test: {
     name: "e2e",
     root: import.meta.dirname,
-    include: ["**/*.test.ts"],
+    include: isDeep ? DEEP : ["**/*.test.ts"],
+    exclude: isDeep ? [] : DEEP,
     setupFiles: ["support/setup.ts"],
     fileParallelism: false,
     testTimeout: 120_000,

@@ -197,3 +197,30 @@ test("who names another size never takes away what was stored meanwhile", async 
     expect(textOf(await read(digest, { authorization: bearer() }))).toBe("the right size");
   } else expect(await rows()).toEqual([{ digest, state: "open" }]);
 });
+
+test("on a private registry a publisher may ask whether a file is there, and reads it with the scope read", async () => {
+  const bytes = utf8("private");
+  const digest = sha256Hex(bytes);
+  const path = `/v1/hidden/artifacts/${digest}`;
+  await openRegistry("hidden", "private");
+  const [release, reader, both] = await Promise.all(
+    [["release:*"], ["read"], ["release:*", "read"]].map((scope) => mint("hidden", scope)),
+  );
+  const headers = (as: string | undefined): Record<string, string> =>
+    as === undefined ? {} : { authorization: `Bearer ${as}` };
+  well(await post(path, { size: bytes.length }, { token: release! }));
+  const field = { "content-type": "application/octet-stream", "content-digest": contentDigest(bytes) };
+  well(await ask(`${path}/parts/1`, { body: bytes, headers: { ...headers(release), ...field } }));
+  well(await post(`${path}/complete`, {}, { token: release! }));
+  const status = async (method: string, as: string | undefined) =>
+    (await ask(path, { method, headers: headers(as) })).status;
+  expect(await Promise.all([undefined, reader, release, both].map((as) => status("HEAD", as)))).toEqual([
+    401, 404, 200, 200,
+  ]);
+  expect(await Promise.all([undefined, reader, release, both].map((as) => status("GET", as)))).toEqual([
+    401, 404, 403, 200,
+  ]);
+  const { headers: said } = await ask(path, { headers: headers(both) });
+  expect(said["cache-control"]).toContain("no-store");
+  expect(said["access-control-allow-origin"]).toBeUndefined();
+});

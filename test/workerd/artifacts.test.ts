@@ -10,6 +10,7 @@ import {
   ARTIFACT_PART_BYTES,
   ARTIFACT_TIMEOUT_MS,
   CLIENT_TIMEOUT_MS,
+  COLLECT_RETRY_MS,
   MAX_ARTIFACT_BYTES,
   MAX_OPEN_UPLOADS,
   UPLOAD_GRACE_MS,
@@ -215,6 +216,29 @@ test("without a word about it, what nobody publishes is kept for a day", async (
   count = MAX_OPEN_UPLOADS;
   rows.clear();
   expect(await refused(shelf.begin(claims, sha256Hex(utf8("two")), 1, 1_000))).toBe("artifact_limit");
+});
+
+test("what storage could not take away is tried again a while later", async () => {
+  const row = { digest: sha256Hex(utf8("x")), size: 1, state: "collecting", upload: "u", at: 0, by: "t" };
+  const said: string[] = [];
+  const failing = { fetch: async () => new Response("no", { status: 500 }) };
+  const shelf = createShelf({
+    env: { TES_BUNDLE_DISK: failing } as never,
+    store: {
+      exists: () => true,
+      size: () => 1,
+      outdated: () => false,
+      artifacts: { collectable: () => [row], put: () => undefined, get: () => row, parts: () => [] },
+    } as never,
+    registry: () => "acme",
+    opened: async () => new TesError("internal"),
+    claimsOf: async () => undefined,
+    report: () => new TesError("internal"),
+    emit: (_scope, type) => void said.push(type),
+    wakeAt: async () => undefined,
+  });
+  expect(await shelf.collect(5_000)).toBe(5_000 + COLLECT_RETRY_MS);
+  expect(said).toEqual(["artifact.collect_failed"]);
 });
 
 test("a part may be on its way for longer than any other request", async () => {
