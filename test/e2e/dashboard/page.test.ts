@@ -7,17 +7,7 @@ import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noBrowser } from "../support/browser.ts";
-import {
-  type Declared,
-  FAMILY,
-  launch,
-  raise,
-  type Stage,
-  signIn,
-  sit,
-  standBetween,
-  textOf,
-} from "../support/dashboard.ts";
+import { launch, raise, type Stage, signIn, sit, standBetween, textOf } from "../support/dashboard.ts";
 import { envelopeOf, publisherOf, setRequest } from "../support/publisher.ts";
 
 if (noBrowser !== undefined) console.warn(`Not run: the dashboard page, since ${noBrowser}.`);
