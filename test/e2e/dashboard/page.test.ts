@@ -18,6 +18,7 @@ const MAX_COLD_MS = 1_000;
 const SCRIPT = `<img src=x onerror="window.ran=1"><script>window.ran=1</script>\${window.ran=1}javascript:window.ran=1`;
 const PAGES = [
   "entities",
+  "entities/about",
   "entities/global:main",
   "history",
   "history/diff/1/6",
