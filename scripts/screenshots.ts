@@ -46,6 +46,7 @@ const BUMPS: readonly (readonly [entity: string, scope: string, reason?: string]
 /** What is shown: the part of the address, and what is done there before the picture. */
 const PAGES: readonly (readonly [name: string, address: string, act?: (page: Page) => Promise<void>])[] = [
   ["overview", "entities"],
+  ["about", "entities/about"],
   ["entity", "entities/global:main"],
   ["evidence", "entities/service:billing", (page) => page.getByRole("button", { name: /show the evidence/ }).click()],
   [

@@ -24,7 +24,7 @@ import { LATER } from "./later.ts";
 import "./overview.ts";
 import "./palette.ts";
 import type { Action, Palette } from "./palette.ts";
-import { define, type PageEvents, type Subject } from "./panel.ts";
+import { ABOUT, define, type PageEvents, type Subject } from "./panel.ts";
 import "./pulse.ts";
 import "./sign-in.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -371,7 +371,7 @@ export class App extends LitElement {
     const access = this.#access;
     switch (tab) {
       case "entities":
-        return rest[0] === undefined
+        return rest[0] === undefined || rest[0] === ABOUT
           ? html`<tes-overview .registry=${registry} .access=${access} .tick=${this.tick}></tes-overview>`
           : html`<tes-entity .registry=${registry} .access=${access} .tick=${this.tick} .chosen=${rest[0]}></tes-entity>`;
       case "history":

@@ -1,6 +1,7 @@
 /** The registry itself: what it is, how far its log is, and what comes in. */
 
 import { css, html, nothing } from "lit";
+import { addressOf } from "../model/route.ts";
 import { count, plural } from "../model/words.ts";
 import "./badge.ts";
 import "./digest.ts";
@@ -28,6 +29,14 @@ export class Overview extends Panel {
         color: var(--muted);
         font-size: var(--t13);
       }
+      .all {
+        display: none;
+      }
+      @media (max-width: 700px) {
+        .all {
+          display: block;
+        }
+      }
       h1 {
         overflow-wrap: anywhere;
       }
@@ -42,6 +51,7 @@ export class Overview extends Panel {
     const bumps = feed.filter(({ json }) => json.type === "version.bumped").length;
     return html`<div class="page">
       <header>
+        <p class="small all"><a href=${addressOf(registry.name, "entities")}>All entities</a></p>
         <div class="row spread">
           <h1>${registry.name}</h1>
           <button type="button" class="plain" @click=${() => this.tellPage("evidence", { kind: "pulse" })}>

@@ -5,6 +5,9 @@ import { base } from "../look/base.ts";
 import type { Access } from "../model/access.ts";
 import type { Registry } from "../model/registry.ts";
 
+/** In the place of an entity in an address: the registry itself. No entity has a name without a colon. */
+export const ABOUT = "about";
+
 /** What the evidence drawer shows. */
 export type Subject =
   | { readonly kind: "statement"; readonly seq: number; readonly entity?: string | undefined; readonly beside?: true }

@@ -6,7 +6,7 @@ import { addressOf } from "../model/route.ts";
 import { type Line, linesOf } from "../model/tree.ts";
 import { count } from "../model/words.ts";
 import "./badge.ts";
-import { define, Panel } from "./panel.ts";
+import { ABOUT, define, Panel } from "./panel.ts";
 import { Window } from "./window.ts";
 
 const ROW_PX = 34;
@@ -122,7 +122,17 @@ export class Tree extends Panel {
         text-decoration: line-through;
         opacity: 0.7;
       }
+      .foot a {
+        display: none;
+      }
+      @media (max-width: 700px) {
+        .foot a {
+          display: inline;
+        }
+      }
       .foot {
+        display: flex;
+        justify-content: space-between;
         padding: var(--s8) var(--s12);
         border-top: 1px solid var(--line);
         color: var(--muted);
@@ -164,11 +174,11 @@ export class Tree extends Panel {
           )}
         </div>
       </div>
-      <div class="foot" aria-live="polite">${
+      <div class="foot"><span aria-live="polite">${
         this.filter === ""
           ? html`${count(this.registry.entities.size)} entities`
           : html`${count(this.#lines.length)} of ${count(this.registry.entities.size)} shown`
-      }</div>
+      }</span><a href=${addressOf(this.registry.name, "entities", ABOUT)}>About this registry</a></div>
     `;
   }
 

@@ -7,17 +7,7 @@ import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { noBrowser } from "../support/browser.ts";
-import {
-  type Declared,
-  FAMILY,
-  launch,
-  raise,
-  type Stage,
-  signIn,
-  sit,
-  standBetween,
-  textOf,
-} from "../support/dashboard.ts";
+import { launch, raise, type Stage, signIn, sit, standBetween, textOf } from "../support/dashboard.ts";
 import { envelopeOf, publisherOf, setRequest } from "../support/publisher.ts";
 
 if (noBrowser !== undefined) console.warn(`Not run: the dashboard page, since ${noBrowser}.`);
@@ -28,6 +18,7 @@ const MAX_COLD_MS = 1_000;
 const SCRIPT = `<img src=x onerror="window.ran=1"><script>window.ran=1</script>\${window.ran=1}javascript:window.ran=1`;
 const PAGES = [
   "entities",
+  "entities/about",
   "entities/global:main",
   "history",
   "history/diff/1/6",
