@@ -2,6 +2,7 @@
 
 import { css, html, nothing } from "lit";
 import type { JsonValue, ProvenRelease, TesError } from "../../client/index.ts";
+import { pathOf } from "../../protocol/paths.ts";
 import { addressOf } from "../model/route.ts";
 import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
 import { bytes, count, moment, plural } from "../model/words.ts";
@@ -107,6 +108,13 @@ export class Release extends Panel {
     </div>`;
   }
 
+  /** What the browser fetches is as yet unproved: the command below proves it. A private registry's needs a token. */
+  #fetched(name: string, sha256: string) {
+    const { name: registry, trust } = this.registry;
+    if (trust?.visibility !== "public") return "stored here";
+    return html`<a href=${pathOf.artifact(registry, sha256)} download=${name}>fetch it from here</a>`;
+  }
+
   #whole(found: ProvenRelease) {
     const { signers, subjects, attestations, yanked, seq, at, publishers } = found;
     return html`
@@ -140,7 +148,7 @@ export class Release extends Panel {
               <td class="break">${name}</td>
               <td class="muted">${bytes(size)}</td>
               <td><tes-digest value=${sha256} label="SHA-256 of ${name}"></tes-digest></td>
-              <td class="break muted">${downloadLocation ?? "stored here"}</td>
+              <td class="break muted">${downloadLocation ?? this.#fetched(name, sha256)}</td>
             </tr>`,
           )}</tbody>
         </table></div>
