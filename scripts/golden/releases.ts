@@ -40,9 +40,9 @@ export const releases: Scenario = async ({ url }) => {
   };
 
   const first = await publish();
-  await client.setPublishers(ENTITY, setRequest(scope, 2, [ada, bob], 2));
+  await client.setPublishers(ENTITY, setRequest(scope, 2, [ada, bob], 2, [ada, bob], [[ada], 1]));
   const second = await publish([ada, bob], true);
-  await client.setPublishers(ENTITY, setRequest(scope, 3, [bob], 1, [ada, bob]));
+  await client.setPublishers(ENTITY, setRequest(scope, 3, [bob], 1, [ada, bob], [[ada, bob], 2]));
   const third = await publish([bob], true);
   const fourth = await publish([bob]);
   await client.yank(ENTITY, first, { reason: "It eats files." });

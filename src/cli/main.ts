@@ -133,10 +133,11 @@ async function buildProgram(argv: readonly string[], io: CommandIo): Promise<Com
   const program = new Command("tes")
     .description("Transcendent Edge Sentinel: a version authority")
     .usage("<command> [options]")
-    .version(TES_VERSION, "-v, --version", "print the version")
     .option("--json", "machine-readable output: JSON on stdout, problems on stderr")
     .addHelpText("after", "\nExample:\n  $ tes serve --port 0 --data .tes");
   const asked = askedCommand(argv);
+  // Behind a command it is the command's: `tes entity declare ID --version 1.2.0` asks for no version of ours.
+  if (asked === undefined) program.version(TES_VERSION, "-v, --version", "print the version");
   for (const [name, entry] of Object.entries(COMMANDS)) {
     if (name === asked) program.addCommand((await entry.load(io)).summary(entry.summary));
     else program.command(name).description(entry.summary);

@@ -69,8 +69,8 @@ export function paint(io: Pick<CommandIo, "color">): Paint {
 
 /** Control characters made visible, so that a name from elsewhere cannot steer the terminal. */
 export function printable(text: string): string {
-  // Unicode Cc and Cf: C0, DEL, C1, bidirectional overrides and zero-width marks.
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
+  // Unicode Cc and Cf: C0, DEL, C1, bidirectional overrides and zero-width marks. Zl and Zp end lines.
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
 }
 
 /**

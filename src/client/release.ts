@@ -198,7 +198,7 @@ export async function verifyPublishers(
       throw malformed("A revision of the publishers is missing.");
     }
     const known = new Map([recovery, ...(before?.keys ?? []), ...statement.keys].map((key) => [key.kid, key.x]));
-    const bytes = publishersBytes(trust, statement);
+    const bytes = publishersBytes(trust, statement, before ?? null);
     for (const { kid, signature } of statement.signatures) {
       const x = known.get(kid);
       if (x === undefined || ed25519Kid(x) !== kid) throw new TesError("key_unknown", { detail: kid });

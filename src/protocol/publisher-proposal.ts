@@ -12,7 +12,7 @@ const Proposal = v.strictObject({
   registry: Registry,
   genesis: HexHash,
   ...publishersSet,
-  /** The set that it follows, as its author saw it: for people to compare, signed by nobody. Null for the first. */
+  /** The set that it follows. Signed too, but for its revision; null for the first. */
   before: v.nullable(v.strictObject({ revision: Count, keys: v.array(Key), threshold: Count })),
 });
 /** What is signed is the set in its registry, not the file around it. */

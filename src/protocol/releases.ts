@@ -101,15 +101,21 @@ export interface PublishersScope {
 }
 
 /**
- * What publishers sign when their set changes: those who were there before, and every new one.
+ * What publishers sign when their set changes: those who were there before, and every new one. The set before is part of
+ * it, so that nobody can be shown another difference than the one that comes about.
  *
+ * @param before null for the first revision
  * @example
- * const signature = await crypto.subtle.sign("Ed25519", privateKey, publishersBytes({ registry, genesis }, set));
+ * const bytes = publishersBytes({ registry, genesis }, set, null);
+ * const signature = await crypto.subtle.sign("Ed25519", privateKey, bytes);
  */
 export function publishersBytes(
   { registry, genesis }: PublishersScope,
   { entity, revision, keys, threshold }: Omit<PublishersSet, "signatures">,
+  before: { readonly keys: readonly { kid: string; x: string }[]; readonly threshold: number } | null,
 ): Bytes {
-  const body = canonicalBytes({ registry, genesis, entity, revision, keys, threshold });
+  const was =
+    before === null ? null : { keys: before.keys.map(({ kid, x }) => ({ kid, x })), threshold: before.threshold };
+  const body = canonicalBytes({ registry, genesis, entity, revision, keys, threshold, before: was });
   return concat(utf8("tes-publishers-v1\n"), body);
 }

@@ -33,7 +33,8 @@ interface Signer {
 async function checkSignature({ kid, x }: Signer, signature: Uint8Array<ArrayBuffer>, bytes: Uint8Array<ArrayBuffer>) {
   if (ed25519Kid(x) !== kid) throw new TesError("key_unknown", { detail: `${kid} is not the id of its key` });
   if (!(await crypto.subtle.verify("Ed25519", await importEd25519Public(x), signature, bytes))) {
-    throw new TesError("signature_invalid", { detail: `that of ${kid}` });
+    // The sender's, and not one of ours that was changed on the way: `signature_invalid` is what clients find.
+    throw new TesError("signatures_insufficient", { detail: `the signature of ${kid} is not over this` });
   }
 }
 
@@ -46,7 +47,7 @@ export const setPublishers: Handler = async (context) => {
   const set = { entity, ...parsePublishersRequest(context.json) };
   const registry = rows.registry()!;
   const known = new Map([...(current?.keys ?? []), ...set.keys, registry.recovery].map((key) => [key.kid, key]));
-  const bytes = publishersBytes(registry, set);
+  const bytes = publishersBytes(registry, set, current ?? null);
   for (const { kid, signature } of set.signatures) {
     const signer = known.get(kid);
     if (signer === undefined) {
@@ -87,7 +88,7 @@ function openEnvelope(json: Parameters<typeof parseEnvelope>[0]): Envelope {
   return envelope;
 }
 
-/** @throws publishers_missing, signatures_insufficient, signature_invalid */
+/** @throws publishers_missing, signatures_insufficient */
 async function checkEnvelope(context: RouteContext, entity: string, envelope: Envelope): Promise<Signed> {
   const publishers = context.ledger.rows.publishers(entity);
   if (publishers === undefined) throw new TesError("publishers_missing", { detail: entity });

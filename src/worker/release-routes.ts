@@ -18,14 +18,7 @@ export const RELEASE_ROUTES = {
     query: [],
     request: "publishers",
     answer: "written",
-    codes: [
-      "invalid_field",
-      "entity_unknown",
-      "publishers_conflict",
-      "signatures_insufficient",
-      "signature_invalid",
-      "key_unknown",
-    ],
+    codes: ["invalid_field", "entity_unknown", "publishers_conflict", "signatures_insufficient", "key_unknown"],
     summary:
       "The next set of publishers: the first takes scope admin and a signature of each key, a later one the signatures that the present set asks for.",
   },
@@ -50,7 +43,6 @@ export const RELEASE_ROUTES = {
       "version_unknown",
       "publishers_missing",
       "signatures_insufficient",
-      "signature_invalid",
       "release_exists",
       "artifact_missing",
       "artifact_name",

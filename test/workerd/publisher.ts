@@ -26,9 +26,12 @@ export async function setRequest(
   publishers: readonly Publisher[],
   threshold: number,
   signers: readonly Publisher[] = publishers,
+  before: readonly [publishers: readonly Publisher[], threshold: number] | null = null,
 ): Promise<PublishersRequest> {
   const keys = publishers.map(({ kid, x }) => ({ kid, x })).sort(byKid);
-  const bytes = publishersBytes(scope, { entity: scope.entity, revision, keys, threshold });
+  const was =
+    before === null ? null : { keys: before[0].map(({ kid, x }) => ({ kid, x })).sort(byKid), threshold: before[1] };
+  const bytes = publishersBytes(scope, { entity: scope.entity, revision, keys, threshold }, was);
   const signatures = await Promise.all(
     signers.map(async (signer) => ({ kid: signer.kid, signature: toBase64Url(await signatureOf(signer, bytes)) })),
   );

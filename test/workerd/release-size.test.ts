@@ -136,7 +136,7 @@ describe("an envelope", () => {
     [
       "with another one's name on it",
       (e) => ({ ...e, signatures: [{ ...e.signatures[0], keyid: publishers[1]!.kid }] }),
-      "signature_invalid",
+      "signatures_insufficient",
     ],
     ["that is no statement", (e) => ({ ...e, payload: toBase64(new Uint8Array([255, 254])) }), "envelope_invalid"],
     ["nested in itself", () => nested(MAX_JSON_DEPTH) as object, "json_depth"],

@@ -68,9 +68,9 @@ describe("publishers", () => {
     expect(await refused(publisher.setPublishers(ENTITY, await setRequest(scope, 1, [ada], 1)))).toBe("forbidden");
     const { receipt } = await named();
     expect(receipt?.statement).toMatchObject({ type: "publishers.set", revision: 1, threshold: 1 });
-    const usurped = await setRequest(scope, 2, [eve], 1);
+    const usurped = await setRequest(scope, 2, [eve], 1, [eve], [[ada], 1]);
     expect(await refused(admin.setPublishers(ENTITY, usurped))).toBe("signatures_insufficient");
-    await publisher.setPublishers(ENTITY, await setRequest(scope, 2, [ada, bob], 2, [ada, bob]));
+    await publisher.setPublishers(ENTITY, await setRequest(scope, 2, [ada, bob], 2, [ada, bob], [[ada], 1]));
     const found = await admin.publishers(ENTITY);
     expect(found).toMatchObject({ revision: 2, threshold: 2 });
     expect(found.history).toHaveLength(2);
@@ -79,10 +79,10 @@ describe("publishers", () => {
   test("a signature for another registry, entity or revision is none", async () => {
     for (const other of [{ genesis: sha256Hex(utf8("other")) }, { entity: "global:other" }, { registry: "other" }]) {
       const set = await setRequest({ ...scope, ...other }, 1, [ada], 1);
-      expect(await refused(admin.setPublishers(ENTITY, set))).toBe("signature_invalid");
+      expect(await refused(admin.setPublishers(ENTITY, set))).toBe("signatures_insufficient");
     }
     const later = await setRequest(scope, 2, [ada], 1);
-    expect(await refused(admin.setPublishers(ENTITY, { ...later, revision: 1 }))).toBe("signature_invalid");
+    expect(await refused(admin.setPublishers(ENTITY, { ...later, revision: 1 }))).toBe("signatures_insufficient");
   });
 
   test("an entity without any shows none, and one that is not there is unknown", async () => {
@@ -181,7 +181,7 @@ describe("a release", () => {
     const envelope = await envelopeOf(payload(), [ada]);
     const changed = await envelopeOf(payload([FILES[0]!]), []);
     expect(await refused(publisher.release({ envelope: { ...envelope, payload: changed.payload } }))).toBe(
-      "signature_invalid",
+      "signatures_insufficient",
     );
   });
 
@@ -216,7 +216,7 @@ describe("a release", () => {
   test("a publisher that was removed signs no more, and what it signed before stays", async () => {
     await named([ada, bob]);
     await release([bob]);
-    await publisher.setPublishers(ENTITY, await setRequest(scope, 2, [ada], 1, [ada]));
+    await publisher.setPublishers(ENTITY, await setRequest(scope, 2, [ada], 1, [ada], [[ada, bob], 1]));
     await admin.bump({ entity: ENTITY, scope: "minor" });
     expect(await refused(release([bob], payload(FILES, {}, "1.1.0")))).toBe("signatures_insufficient");
     expect((await admin.releaseOf(ENTITY, "1.0.0")).release.publishers.revision).toBe(1);

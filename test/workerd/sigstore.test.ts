@@ -108,7 +108,7 @@ describe("nothing else is", () => {
     later();
     await release(acme, [bob]);
     later();
-    await acme.setPublishers(ENTITY, await setRequest(scope, 2, [ada], 1, [ada]));
+    await acme.setPublishers(ENTITY, await setRequest(scope, 2, [ada], 1, [ada], [[ada, bob], 1]));
     const [before] = (await casesOf(acme)) as [SigstoreCase];
     expect(verifyWithSigstore(before)).toBeNull();
     // The same bundle, had it been logged when bob was a publisher no more, or not yet.

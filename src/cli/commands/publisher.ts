@@ -219,7 +219,7 @@ async function sign(io: CommandIo, file: string, flags: SignFlags): Promise<void
   tell(io, file, signed);
 }
 
-/** What a set would be, from what is signed; what it was is the file's own word. */
+/** What a set would be and what it was: both are signed, and the authority takes no signature over another past. */
 function describe({ entity, registry, genesis, revision, keys, threshold, before }: PublishersProposal): string {
   const present = new Set(before?.keys.map(({ kid }) => kid));
   const next = new Set(keys.map(({ kid }) => kid));
@@ -237,9 +237,18 @@ function tell(io: CommandIo, file: string, proposal: PublishersProposal): void {
   const state = stateOf(proposal);
   if (io.json) return void printJson(io, { file, entity: proposal.entity, revision: proposal.revision, ...state });
   const { newMissing, agreed, needed } = state;
-  io.stdout(`${file}  ${agreed} of ${needed} present publishers signed`);
+  const recovery = recoverySigned(proposal);
+  io.stdout(`${file}  ${agreed} of the ${needed} present publishers that it takes signed`);
+  if (recovery) io.stdout(", and another key, which counts if it is the registry's recovery key");
   io.stdout(newMissing.length === 0 ? "\n" : `; new ones still have to: ${newMissing.map(shortKid).join(", ")}\n`);
-  if (newMissing.length === 0 && agreed >= needed) io.stdout(`ready: tes publisher apply ${file}\n`);
+  if (newMissing.length === 0 && (agreed >= needed || recovery)) io.stdout(`ready: tes publisher apply ${file}\n`);
+  else io.stdout(`next: those who are missing run tes publisher sign ${file}\n`);
+}
+
+/** Whether a key signed that is in neither set: the recovery key is in none. */
+function recoverySigned({ keys, before, signatures }: PublishersProposal): boolean {
+  const named = new Set([...keys, ...(before?.keys ?? [])].map(({ kid }) => kid));
+  return signatures.some(({ kid }) => !named.has(kid));
 }
 
 async function apply(io: CommandIo, file: string, flags: ReachOptions): Promise<void> {

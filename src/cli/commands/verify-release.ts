@@ -3,6 +3,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { findSubject, type ProvenRelease, verifyRelease } from "../../client/release.ts";
 import { TesError } from "../../core/errors.ts";
+import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import { contentOf } from "../../protocol/intoto.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
 import { codeOf } from "../local/data.ts";
@@ -12,7 +13,7 @@ import { type AnchorOptions, anchorOf, trustFileOf, withTrust } from "../release
 import { verifyBundles } from "../release/bundles.ts";
 import { DOCUMENT_NAME } from "../release/contents.ts";
 import { type Evidence, findEvidence, type Kind, parseDocument, readDocument } from "../release/evidence.ts";
-import { fetchFile, isAddress } from "../release/fetch-file.ts";
+import { type FetchedFile, fetchFile, isAddress } from "../release/fetch-file.ts";
 import { type HashedFile, hashFile, openFile } from "../release/hashing.ts";
 import { openProgress } from "../release/progress.ts";
 import { parseTarget } from "../release/target.ts";
@@ -40,22 +41,34 @@ export async function verifyPath(io: CommandIo, path: string, kind: Kind, flags:
 /** Verifies what an address leads to. Nothing of it is kept, and it is held in memory only where it is a document. */
 export async function verifyAddress(io: CommandIo, address: string, flags: VerifyReleaseFlags): Promise<void> {
   const trust = await trustFileOf(io, flags);
-  const found = await fetchFile(io, address);
-  if (found.kind === "document") {
+  // What may be a document is no longer than one; of a file the document says how long it is, so that comes first.
+  const found = /\.json$/i.test(new URL(address).pathname) ? await fetchFile(io, address, MAX_ANSWER_BYTES) : null;
+  if (found?.kind === "document") {
     const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [] };
     return judge(io, flags, trust, evidence, (release) => ({
       files: [],
       missing: release.subjects.map(({ name }) => name),
     }));
   }
-  const beside = new URL(DOCUMENT_NAME, found.url).href;
+  const beside = new URL(DOCUMENT_NAME, address).href;
   const evidence = await namedDocument(io, flags.release ?? beside);
-  await judge(io, flags, trust, evidence, (release) => fileOf(release, found));
+  await judge(io, flags, trust, evidence, async (release) =>
+    fileOf(release, found ?? (await longest(io, address, release))),
+  );
+}
+
+/** Downloads a file that is no longer than the longest of a release. @throws {TesError} `digest_mismatch` */
+async function longest(io: CommandIo, address: string, { subjects }: ProvenRelease): Promise<FetchedFile> {
+  const most = Math.max(...subjects.map(({ size }) => size));
+  return fetchFile(io, address, most).catch((thrown: unknown) => {
+    if (!(thrown instanceof TesError) || thrown.code !== "artifact_limit") throw thrown;
+    throw new TesError("digest_mismatch", { detail: "It is longer than every file of the release.", cause: thrown });
+  });
 }
 
 async function namedDocument(io: CommandIo, named: string): Promise<Evidence> {
   if (!isAddress(named)) return readDocument(resolve(io.cwd, named));
-  const { kind, text } = await fetchFile(io, named).catch((thrown: unknown) => {
+  const { kind, text } = await fetchFile(io, named, MAX_ANSWER_BYTES).catch((thrown: unknown) => {
     if (!(thrown instanceof TesError) || thrown.facts?.status !== 404) throw thrown;
     throw new TesError("proof_missing", { detail: `${named} is not there.`, cause: thrown });
   });

@@ -50,6 +50,9 @@ export async function anchorOf(
     }
     return { registry, genesis: trust.genesis, pinnedBy: `the trust file ${flags.trust}` };
   }
+  if (flags.genesis !== undefined && !/^[0-9a-f]{64}$/.test(flags.genesis)) {
+    throw new TesError("usage", { detail: "--genesis is a hash: 64 lower-case hex characters." });
+  }
   if (flags.genesis !== undefined) return { registry, genesis: flags.genesis, pinnedBy: "--genesis" };
   if (io.env.TES_PIN) return { registry, genesis: io.env.TES_PIN, pinnedBy: "$TES_PIN" };
   const { store, pinKey, checkout } = await locate(io, { ...flags, registry });

@@ -12,6 +12,8 @@ import { openProgress } from "./progress.ts";
 
 /** Silence for so long is the end of a download. */
 const IDLE_MS = 60_000;
+/** And so is less than this on average, from a minute on: a body that never ends would never be given up. */
+const MIN_BYTES_PER_S = 1_024;
 const MAX_REDIRECTS = 5;
 
 export interface FetchedFile {
@@ -31,11 +33,15 @@ export function isAddress(text: string): boolean {
 }
 
 /**
- * Downloads and hashes. Redirects are followed: nothing secret is sent, and nothing is believed for where it came from.
+ * Downloads and hashes, at most `maxBytes`. Redirects are followed: nothing secret is sent, and nothing is believed for where it came from.
  *
  * @throws {TesError} `usage` for plain http to another machine; `download_failed` (facts: status), `artifact_limit`
  */
-export async function fetchFile(io: CommandIo, address: string): Promise<FetchedFile> {
+export async function fetchFile(
+  io: CommandIo,
+  address: string,
+  maxBytes: number = MAX_ARTIFACT_BYTES,
+): Promise<FetchedFile> {
   const first = parseAddress(address);
   const [sha256, sha512] = [createHash("sha256"), createHash("sha512")];
   const stop = new AbortController();
@@ -55,14 +61,18 @@ export async function fetchFile(io: CommandIo, address: string): Promise<Fetched
       });
     }
     const bar = openProgress(io, "fetching", Number(response.headers.get("content-length") ?? 0));
+    const began = performance.now();
     let size = 0;
     let kept: Uint8Array[] | null = [];
     try {
       for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
         alive();
         size += chunk.length;
-        if (size > MAX_ARTIFACT_BYTES)
-          throw new TesError("artifact_limit", { detail: `${shown(first)} does not end.` });
+        const seconds = (performance.now() - began) / 1_000;
+        if (seconds > IDLE_MS / 1_000 && size < seconds * MIN_BYTES_PER_S) stop.abort();
+        if (size > maxBytes) {
+          throw new TesError("artifact_limit", { detail: `${shown(first)} is longer than ${maxBytes} bytes.` });
+        }
         for (const hash of [sha256, sha512]) hash.update(chunk);
         if (size > MAX_ANSWER_BYTES) kept = null;
         kept?.push(chunk);
@@ -98,16 +108,23 @@ async function follow(first: URL, signal: AbortSignal): Promise<Response> {
     const location = response.headers.get("location");
     if (response.status < 300 || response.status >= 400 || location === null) return response;
     await response.body?.cancel();
-    url = parseAddress(new URL(location, url).href);
+    const next = new URL(location, url);
+    // What a server far away names must not make this machine ask its own services.
+    if (!isTaken(next) || (isLoopback(next) && !isLoopback(url))) {
+      throw new TesError("download_failed", { detail: `${shown(first)} leads to an address that is not followed.` });
+    }
+    url = next;
   }
   throw new TesError("download_failed", { detail: `${shown(first)} leads in circles.` });
 }
+
+const isTaken = (url: URL): boolean => url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url));
 
 /** @throws {TesError} `usage` */
 function parseAddress(text: string): URL {
   if (URL.canParse(text)) {
     const url = new URL(text);
-    if (url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url))) return url;
+    if (isTaken(url)) return url;
   }
   throw new TesError("usage", { detail: "An address is https://, or http:// on this machine." });
 }

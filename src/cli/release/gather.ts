@@ -69,7 +69,7 @@ export function parseUrlTemplate(
   release: { readonly entity: string; readonly version: string },
   files: number,
 ): (name: string) => string {
-  const refuse = (detail: string) => new TesError("usage", { detail: `--url ${detail}` });
+  const refuse = (detail: string) => new TesError("usage", { detail: `--download-url ${detail}` });
   const unknown = [...template.matchAll(/\{([^}]*)\}?/g)].find(
     ([whole, name]) => !whole.endsWith("}") || !(PLACEHOLDERS as readonly string[]).includes(name!),
   );

@@ -72,7 +72,7 @@ export function proposeSet(
 
 /** The proposal with one signature more; a signer's earlier one is replaced. */
 export async function signProposal(proposal: PublishersProposal, signer: Signer): Promise<PublishersProposal> {
-  const bytes = publishersBytes({ registry: proposal.registry, genesis: proposal.genesis }, proposal);
+  const bytes = publishersBytes({ registry: proposal.registry, genesis: proposal.genesis }, proposal, proposal.before);
   const signature = new Uint8Array(await crypto.subtle.sign("Ed25519", signer.privateKey, bytes));
   const others = proposal.signatures.filter(({ kid }) => kid !== signer.kid);
   const signatures = [...others, { kid: signer.kid, signature: toBase64Url(signature) }];
@@ -127,7 +127,7 @@ export async function readProposal(path: string): Promise<PublishersProposal> {
     if (ed25519Kid(x) !== kid)
       throw new TesError("key_unknown", { detail: `${path}: a key is not the one its id names.` });
   }
-  const bytes = publishersBytes({ registry: proposal.registry, genesis: proposal.genesis }, proposal);
+  const bytes = publishersBytes({ registry: proposal.registry, genesis: proposal.genesis }, proposal, proposal.before);
   for (const { kid, signature } of proposal.signatures) {
     const x = known.get(kid);
     // The recovery key stands in no set: the authority knows it.

@@ -2,7 +2,7 @@
 
 import type { ProvenRelease } from "../../client/release.ts";
 import type { JsonValue } from "../../core/json.ts";
-import { type CommandIo, printJson, reportFinding } from "../output.ts";
+import { type CommandIo, printable, printJson, reportFinding } from "../output.ts";
 import { notProved, type Proof, say } from "../proved.ts";
 import { showBytes } from "./progress.ts";
 
@@ -65,8 +65,8 @@ export function report(io: CommandIo, verdict: Verdict): void {
   say(io, proved);
   for (const line of open) notProved(io, line);
   if (yanked === null) return;
-  const why = yanked.reason === undefined ? "" : `: ${yanked.reason}`;
-  io.stdout(`withdrawn   on ${timeOf(yanked.at)}, statement ${yanked.seq}${why}\n`.replace(/[^\P{Cc}\n]/gu, " "));
+  const why = yanked.reason === undefined ? "" : `: ${printable(yanked.reason)}`;
+  io.stdout(`withdrawn   on ${timeOf(yanked.at)}, statement ${yanked.seq}${why}\n`);
 }
 
 function factsOf({ release, pinnedBy, evidence, files, missing, removed, online }: Verdict) {
@@ -135,6 +135,7 @@ function leftOpen(verdict: Verdict): string[] {
     ...(online === null
       ? ["that it was not withdrawn, or a publisher removed, since: --online asks the authority"]
       : []),
+    "what signatures and keys for other tools lie beside it: those tools read them (docs/verifiers.md)",
     "that the authority shows others the same log: compare checkpoints with them",
   ];
 }

@@ -43,10 +43,13 @@ export function setRequest(
   publishers: readonly TestPublisher[],
   threshold: number,
   signers = publishers,
+  before: readonly [publishers: readonly TestPublisher[], threshold: number] | null = null,
 ) {
   const keys = publishers.map(({ kid, x }) => ({ kid, x })).sort(byKid);
+  const named = (of: readonly TestPublisher[]) => of.map(({ kid, x }) => ({ kid, x })).sort(byKid);
+  const was = before === null ? null : { keys: named(before[0]), threshold: before[1] };
   const signed = Buffer.from(
-    `tes-publishers-v1\n${canonicalize({ registry, genesis, entity, revision, keys, threshold })}`,
+    `tes-publishers-v1\n${canonicalize({ registry, genesis, entity, revision, keys, threshold, before: was })}`,
   );
   const signatures = signers
     .map(({ kid, key }) => ({ kid, signature: sign(null, signed, key).toString("base64url") }))

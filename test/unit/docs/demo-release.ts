@@ -53,7 +53,7 @@ const pae = paeHead + PAYLOAD;
 const signature = base64(publisher.sign(pae));
 
 const set = { entity: ENTITY, revision: 1, keys: [{ kid: publisher.kid, x: publisher.x }], threshold: 1 };
-const setSignature = publisher.sign(`tes-publishers-v1\n${jcs({ registry: REGISTRY, genesis, ...set })}`);
+const setSignature = publisher.sign(`tes-publishers-v1\n${jcs({ registry: REGISTRY, genesis, ...set, before: null })}`);
 const PUBLISHERS = {
   ...envelope(3, TOKEN_ID),
   type: "publishers.set",

@@ -77,7 +77,7 @@ describe("the product makes the same", () => {
     const signature = await sign(signed);
     expect([sha256Hex(signed), toBase64(signature)]).toEqual([line("demo-envelope", 1), line("demo-envelope", 2)]);
     const { genesis } = parseRelease(payload).scope;
-    const possession = await sign(publishersBytes({ registry: "default", genesis }, set));
+    const possession = await sign(publishersBytes({ registry: "default", genesis }, set, null));
     expect(fromBase64Url(set.signatures[0]!.signature)).toEqual(possession);
     const { apiVersion, kind, spec } = published;
     expect({ apiVersion, kind, spec }).toEqual(
