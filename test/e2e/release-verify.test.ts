@@ -182,7 +182,7 @@ describe("tes verify, offline", () => {
       await done(other, ["verify", `${base}/go`, "--release", `${base}/dl/release.tes.json`, ...pinned]);
       expect(await readdir(other.dir)).toEqual(before);
       expect(await fails(other, ["verify", `${base}/go`, ...pinned])).toMatchObject({ code: "proof_missing" });
-      expect(await fails(other, ["verify", `${base}/none`, ...pinned])).toMatchObject({ code: "download_failed" });
+      expect(await fails(other, ["verify", `${base}/none`, ...pinned])).toMatchObject({ code: "proof_missing" });
       expect(await fails(other, ["verify", "http://tes.invalid/x", ...pinned])).toMatchObject({
         code: "usage",
         exit: 2,

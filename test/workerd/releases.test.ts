@@ -271,3 +271,15 @@ describe("a release", () => {
     );
   });
 });
+
+test("whoever signs a change of publishers signs what it changes: over another past the signature is none", async () => {
+  await named([ada, bob], 2);
+  // Both sign what looks like a removal of nobody: the file told them that Eve was there before.
+  const lie = await setRequest(scope, 2, [ada, bob, eve], 1, [ada, bob, eve], [[ada, bob, eve], 1]);
+  expect(await refused(publisher.setPublishers(ENTITY, lie))).toBe("signatures_insufficient");
+  const honest = await setRequest(scope, 2, [ada, bob, eve], 1, [ada, bob, eve], [[ada, bob], 2]);
+  expect((await publisher.setPublishers(ENTITY, honest)).receipt?.statement).toMatchObject({ revision: 2 });
+  // The same again is nothing new, and a retry gets no other answer.
+  expect((await publisher.setPublishers(ENTITY, honest)).receipt).toBeNull();
+  expect((await admin.publishers(ENTITY)).revision).toBe(2);
+});
