@@ -7,7 +7,7 @@ import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
 import { givenPin, pinSource, storedPins, trusting } from "../model/pins.ts";
 import { listRegistries } from "../model/registries.ts";
-import { Registry } from "../model/registry.ts";
+import { type Incident, Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { explain, findingOf } from "../model/verdict.ts";
@@ -61,6 +61,8 @@ export class App extends LitElement {
   #registry!: Registry;
   #access!: Access;
   #store = storedPins(localStorage);
+  /** Registries that were refused here: another look at one, as anyone else, starts refused. */
+  readonly #refusals = new Map<string, Incident>();
   #pinKey = "";
   #used = Date.now();
   #returnTo: HTMLElement | undefined;
@@ -144,7 +146,14 @@ export class App extends LitElement {
       onVerified: (response) => registry.answered(response),
     });
     const anyone = createClient({ ...common, ...trust, onVerified: (response) => registry.answered(response) });
-    const registry: Registry = new Registry({ name, client, anyone, now: Date.now });
+    const registry: Registry = new Registry({
+      name,
+      client,
+      anyone,
+      now: Date.now,
+      refusals: this.#refusals,
+      key: this.#pinKey,
+    });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
     registry.addEventListener("statement", (event) => {

@@ -37,6 +37,9 @@ export interface RegistryOptions {
   /** The same as nobody in particular: a session without the scope `watch` follows a public log like anyone. */
   readonly anyone: TesClient;
   readonly now: () => number;
+  /** The page's refusals by registry key (origin and name): they outlast this object, and only a reload clears them. */
+  readonly refusals: Map<string, Incident>;
+  readonly key: string;
 }
 
 /** Statements that are shown at once when the page opens, and that stay in the feed. */
@@ -64,21 +67,24 @@ export class Registry extends EventTarget {
   /** Newest first. */
   feed: readonly Watched[] = [];
   incidents: readonly Incident[] = [];
-  /** What was refused first. It stays: nothing that comes later makes it good. */
-  refusal: Incident | undefined;
   /** Why there is nothing to show. */
   failure: TesError | undefined;
 
   /** Who follows the log. */
   #follower: TesClient;
   readonly #anyone: TesClient;
+  readonly #refusals: Map<string, Incident>;
+  readonly #key: string;
   #stop: AbortController | undefined;
   /** Statements from here on are not in the state that was answered: they move it. */
   #applied = 0;
   #told = false;
 
-  constructor({ name, client, anyone, now }: RegistryOptions) {
+  constructor({ name, client, anyone, now, refusals, key }: RegistryOptions) {
     super();
+    this.#refusals = refusals;
+    this.#key = key;
+    if (this.refusal !== undefined) this.incidents = [this.refusal];
     this.name = name;
     this.client = client;
     this.#follower = client;
@@ -91,6 +97,11 @@ export class Registry extends EventTarget {
       () => this.tell(),
       failed,
     );
+  }
+
+  /** What was refused first, while this page is open. It stays: nothing that comes later makes it good. */
+  get refusal(): Incident | undefined {
+    return this.#refusals.get(this.#key);
   }
 
   /** Reads the state and follows the log, until {@link close}. */
@@ -149,7 +160,7 @@ export class Registry extends EventTarget {
     if (finding !== "refused" && finding !== "outage") return;
     const incident = { error, what, at: this.now() };
     this.incidents = [incident, ...this.incidents].slice(0, MAX_INCIDENTS);
-    if (finding === "refused") this.refusal ??= incident;
+    if (finding === "refused" && this.refusal === undefined) this.#refusals.set(this.#key, incident);
     this.tell();
   }
 

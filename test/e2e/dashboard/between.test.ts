@@ -72,6 +72,16 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     between.answers = undefined;
     await page.getByRole("link", { name: "Keys", exact: true }).click();
     await page.getByText("refused", { exact: true }).first().waitFor();
+    // And when another registry was looked at in between.
+    await page.evaluate(() => {
+      location.hash = "#/nowhere/entities";
+    });
+    await page.getByRole("heading", { name: /There is no registry named nowhere/ }).waitFor();
+    await page.getByRole("link", { name: "TES, nowhere" }).waitFor();
+    await page.goBack();
+    await page.getByRole("link", { name: "TES, default" }).waitFor();
+    await page.getByRole("heading", { name: "Keys" }).waitFor();
+    expect(await page.getByRole("button", { name: /^refused/ }).count()).toBe(1);
     await context.close();
   });
 
