@@ -153,6 +153,7 @@ export class App extends LitElement {
       now: Date.now,
       refusals: this.#refusals,
       key: this.#pinKey,
+      mayWatch: () => access.signed?.scope.includes("watch") ?? true,
     });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
@@ -346,7 +347,7 @@ export class App extends LitElement {
   }
 
   #banner() {
-    const { refusal, link, retryAt, failure } = this.#registry;
+    const { refusal, link, retryAt, failure, blind } = this.#registry;
     if (refusal !== undefined) {
       return html`<div class="banner refused" role="alert">
         <tes-badge standing="refused" word=${explain(refusal.error)}></tes-badge>
@@ -355,6 +356,12 @@ export class App extends LitElement {
     }
     if (!this.online)
       return html`<div class="banner" role="status"><tes-badge standing="outage" word="You are offline. What is here was checked before; it goes on without a gap when you are back."></tes-badge></div>`;
+    if (blind) {
+      return html`<div class="banner" role="status">
+        <tes-badge standing="unchecked" word="The live feed needs the scope watch, which your token does not have. What is here was read and checked once."></tes-badge>
+        <button type="button" class="plain" @click=${() => void this.#registry.open()}>Read again</button>
+      </div>`;
+    }
     if (link === "waiting" && failure === undefined) {
       const inSeconds = Math.max(0, Math.ceil(((retryAt ?? 0) - Date.now()) / 1000));
       return html`<div class="banner" role="status">

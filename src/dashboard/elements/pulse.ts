@@ -20,6 +20,7 @@ export function pulseOf(registry: Registry): { standing: Standing; word: string 
     case "waiting":
       return { standing: "outage", word: "out of reach" };
     case "stopped":
+      if (registry.blind) return { standing: "unchecked", word: "no live feed" };
       return { standing: "outage", word: "not following" };
   }
 }

@@ -80,7 +80,7 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     await page.getByRole("link", { name: "TES, nowhere" }).waitFor();
     await page.goBack();
     await page.getByRole("link", { name: "TES, default" }).waitFor();
-    await page.getByRole("heading", { name: "Keys" }).waitFor();
+    await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();
     expect(await page.getByRole("button", { name: /^refused/ }).count()).toBe(1);
     await context.close();
   });

@@ -8,7 +8,15 @@ const URL = "http://127.0.0.1:9";
 
 function look(refusals: Map<string, Incident>, name: string): Registry {
   const client = createClient({ url: URL, registry: name, trustFirst: true });
-  return new Registry({ name, client, anyone: client, now: () => 5, refusals, key: `${URL}/${name}` });
+  return new Registry({
+    name,
+    client,
+    anyone: client,
+    now: () => 5,
+    refusals,
+    key: `${URL}/${name}`,
+    mayWatch: () => true,
+  });
 }
 
 test("another object for a registry that was refused starts refused; others, and another page, do not", () => {
