@@ -60,6 +60,11 @@ export class Pulse extends Panel {
           gap: var(--s8);
         }
       }
+      @media (max-width: 420px) {
+        .size:not(.live) {
+          display: none;
+        }
+      }
     `,
   ];
 
@@ -70,7 +75,7 @@ export class Pulse extends Panel {
       registry.provedAt === undefined ? "nothing proven yet" : `proven ${ago(registry.provedAt, registry.now())}`;
     return html`<button type="button" class=${standing === "refused" ? "refused" : "plain"} @click=${() => this.tellPage("evidence", { kind: "pulse" })}>
       <tes-badge standing=${standing} word=${word}></tes-badge>
-      <span class="size"><span class="muted">size </span><b>${count(registry.size)}</b></span>
+      <span class="size ${standing === "proven" ? "live" : ""}"><span class="muted">size </span><b>${count(registry.size)}</b></span>
       <span class="proof muted">${age}</span>
     </button>`;
   }
