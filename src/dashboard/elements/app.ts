@@ -276,6 +276,9 @@ export class App extends LitElement {
   }
 
   override updated(changed: PropertyValues<this>): void {
+    // Once its options are there: a value that is set before them falls to another.
+    const picker = this.renderRoot.querySelector<HTMLSelectElement>("#registry");
+    if (picker !== null && picker.value !== this.#registry.name) picker.value = this.#registry.name;
     if (!changed.has("route")) return;
     this.renderRoot.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
@@ -327,7 +330,7 @@ export class App extends LitElement {
       ${
         names.length > 1
           ? html`<label class="hidden-label" for="registry">Registry</label>
-              <select id="registry" .value=${registry.name} @change=${this.#switched}>${names.map((name) => html`<option ?selected=${name === registry.name}>${name}</option>`)}</select>`
+              <select id="registry" @change=${this.#switched}>${names.map((name) => html`<option ?selected=${name === registry.name}>${name}</option>`)}</select>`
           : html`<span class="name">${registry.name}</span>`
       }
       <button type="button" class="find" @click=${() => this.renderRoot.querySelector<Palette>("tes-palette")?.open()}>

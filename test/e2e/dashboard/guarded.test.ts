@@ -90,6 +90,15 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
     await page.getByRole("button", { name: "Sign out" }).waitFor();
     expect(await textOf(page)).not.toContain("unannounced");
     expect(complaints).toEqual([]);
+    // A registry that nobody lists stands in the choice for as long as it is looked at.
+    await page.evaluate(() => {
+      location.hash = "#/nowhere/entities";
+    });
+    await page.getByRole("heading", { name: /There is no registry named nowhere/ }).waitFor();
+    expect(await page.getByLabel("Registry").inputValue()).toBe("nowhere");
+    await page.goBack();
+    await page.getByRole("treeitem", { name: /agent:scout/ }).waitFor();
+    expect(await page.getByLabel("Registry").inputValue()).toBe("default");
     await context.close();
   });
 
