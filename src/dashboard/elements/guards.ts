@@ -145,12 +145,13 @@ export class Guards extends Panel {
     if (signing !== undefined) {
       const env = signing.provenance.source === "env";
       guards.push({
-        standing: env ? "proven" : "unchecked",
-        word: env ? "In place" : "Needs a person",
+        // It is what a signed answer says, and no check from here goes behind that.
+        standing: "unchecked",
+        word: env ? "As it says" : "Needs a person",
         what: env ? "The key comes from the environment" : "The key lives in the object's storage",
         why: env
-          ? "A secret of the Worker, in no file of the project and in no copy of the data. The last signed answer said so."
-          : "Whoever copies the data copies the key. Move it: tes lock",
+          ? "From the environment, as the authority says in its last signed answer; where it is kept beside that no page can tell."
+          : "As the authority says in its last signed answer. Whoever copies the data copies the key. Move it: tes lock",
       });
     }
     if (this.proof !== undefined) {
@@ -167,10 +168,10 @@ export class Guards extends Panel {
     }
     if (trust !== undefined) {
       guards.push({
-        standing: "proven",
-        word: "In place",
+        standing: "unchecked",
+        word: "Named",
         what: "A recovery key was named in the genesis",
-        why: "It is offline. Where it lies, and that somebody still finds it, no page can tell.",
+        why: "Where it lies, and that somebody still finds it, no page can tell.",
       });
     }
     guards.push({

@@ -19,9 +19,9 @@ const PURPOSE: Readonly<Record<string, string>> = {
 };
 
 export const SOURCES: Readonly<Record<string, string>> = {
-  env: "the Worker's environment, as a secret",
-  storage: "the object's own storage",
-  generated: "this object, which made it because there was none",
+  env: "the environment, as the authority says; where it is kept beside that no page can tell",
+  storage: "the object's own storage, as the authority says",
+  generated: "this object, which made it because there was none, as the authority says",
 };
 
 export class Keys extends Panel {
@@ -148,7 +148,7 @@ export class Keys extends Panel {
       <section>
         <h2>The recovery key</h2>
         <p class="small">Its public half: <tes-digest value=${trust.recovery} label="recovery key"></tes-digest></p>
-        <p class="small muted">It is kept offline. It alone names new keys after the signing key got out, and reopens a backup.</p>
+        <p class="small muted">It was named in the genesis; where it lies no page can tell. It alone names new keys after the signing key got out, and reopens a backup.</p>
       </section>
       <section>
         <h2>What this browser remembers</h2>
