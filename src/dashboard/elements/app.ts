@@ -2,6 +2,7 @@
 
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { createClient, type TesError, type Watched } from "../../client/index.ts";
+import { isEntityId } from "../../protocol/ids.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
@@ -11,7 +12,7 @@ import { type Incident, Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { explain, findingOf } from "../model/verdict.ts";
-import { say } from "../model/words.ts";
+import { say, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
@@ -287,7 +288,8 @@ export class App extends LitElement {
     const registry = this.#registry;
     const { tab } = this.route;
     const tree = tab === "entities" && registry.state !== undefined && registry.failure === undefined;
-    document.title = `${this.route.rest[0] ?? registry.name} · TES`;
+    const [named = ""] = this.route.rest;
+    document.title = `${isEntityId(named) ? named : registry.name} · TES`;
     return html`
       <a class="skip" href="#main" @click=${this.#skip}>To the content</a>
       ${this.#bar()}
@@ -343,7 +345,7 @@ export class App extends LitElement {
       ${
         signed === undefined
           ? html`<button type="button" class="plain" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button>`
-          : html`<button type="button" class="plain who" title="Scopes: ${signed.scope.join(", ")}" @click=${() => void this.#access.signOut()}><span class="sub">${signed.sub ?? "Signed in"}</span><span class="muted">Sign out</span></button>`
+          : html`<button type="button" class="plain who" title="Scopes: ${visible(signed.scope.join(", "))}" @click=${() => void this.#access.signOut()}><span class="sub foreign">${visible(signed.sub ?? "Signed in")}</span><span class="muted">Sign out</span></button>`
       }
       <tes-pulse .registry=${registry} .tick=${this.tick}></tes-pulse>
     </header>`;

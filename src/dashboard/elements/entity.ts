@@ -2,10 +2,11 @@
 
 import { css, html, nothing, type PropertyValues } from "lit";
 import type { EntityView, HistoryEntry, TesError } from "../../client/index.ts";
+import { isEntityId } from "../../protocol/ids.ts";
 import { addressOf } from "../model/route.ts";
 import { branchesOf, cascadeOf } from "../model/tree.ts";
 import { asTesError, explain, remedyOf } from "../model/verdict.ts";
-import { ago, count, moment, plural, short } from "../model/words.ts";
+import { ago, count, moment, plural, short, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./reason.ts";
 import { define, Panel } from "./panel.ts";
@@ -201,7 +202,7 @@ export class Entity extends Panel {
     const entity = this.registry.entities.get(this.chosen);
     if (entity === undefined) {
       return html`<div class="empty">
-        <p>This registry has no entity named <b class="break">${this.chosen}</b>.</p>
+        <p>${isEntityId(this.chosen) ? html`This registry has no entity named <b class="break">${this.chosen}</b>.` : "The address names no entity: none has such a name."}</p>
         <code>tes entity list --registry ${this.registry.name}</code>
       </div>`;
     }
@@ -290,11 +291,11 @@ export class Entity extends Panel {
         files.length === 0
           ? nothing
           : html`<dt>${files.length === 1 ? "File" : "Files"}</dt>
-              <dd>${files.map(({ path, pattern }) => html`<div class="mono break" title=${pattern ?? ""}>${path}</div>`)}</dd>`
+              <dd>${files.map(({ path, pattern }) => html`<div class="mono break" title=${visible(pattern ?? "")}>${visible(path)}</div>`)}</dd>`
       }
       ${Object.entries(metadata ?? {}).map(
-        ([name, value]) => html`<dt>${name}</dt>
-          <dd class="break">${value}</dd>`,
+        ([name, value]) => html`<dt class="foreign">${visible(name)}</dt>
+          <dd class="break">${visible(value)}</dd>`,
       )}
     </dl>`;
   }

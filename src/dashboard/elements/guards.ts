@@ -5,7 +5,7 @@ import type { KeyProofAnswer, TesError } from "../../client/index.ts";
 import { type ExecutionLog, readExecutionLog } from "../../protocol/execution-log.ts";
 import { type Claim, pageClients, replayLog } from "../model/replay.ts";
 import { asTesError, type Standing } from "../model/verdict.ts";
-import { plural } from "../model/words.ts";
+import { plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./command.ts";
 import "./execution-log.ts";
@@ -207,7 +207,7 @@ export class Guards extends Panel {
   #opened(log: ExecutionLog) {
     const bad = this.claims?.filter(({ state }) => state === "broken").length ?? 0;
     return html`<div class="row spread">
-        <p class="small break"><b>${this.name}</b> ${
+        <p class="small break"><b>${visible(this.name)}</b> ${
           this.following ? html`<span class="muted">read again every second while the run goes on</span>` : nothing
         }</p>
         <button type="button" @click=${() => void this.#replay(log)}>Replay against this authority</button>
@@ -218,7 +218,7 @@ export class Guards extends Panel {
           : html`<p role="status" class="small">${bad === 0 ? "Nothing contradicts it." : `${plural(bad, "claim")} ${bad === 1 ? "does" : "do"} not hold.`}</p>
               <ul class="claims">${this.claims.map(
                 ({ claim, state, detail }) =>
-                  html`<li><tes-badge standing=${STANDING[state]} word=${WORD[state]}></tes-badge><div>${claim}<p>${detail}</p></div></li>`,
+                  html`<li><tes-badge standing=${STANDING[state]} word=${WORD[state]}></tes-badge><div>${claim}<p>${visible(detail)}</p></div></li>`,
               )}</ul>
               <tes-command text="tes lock --replay"></tes-command>`
       }

@@ -176,7 +176,7 @@ export class History extends Panel {
       this.#of = this.registry;
       this.#pages.clear();
     }
-    const [kind, from, to] = this.rest;
+    const [kind, from, to] = this.#named;
     const key = kind === "diff" ? `${this.registry.name} ${from} ${to}` : "";
     if (key === this.#asked) return;
     this.#asked = key;
@@ -187,7 +187,7 @@ export class History extends Panel {
 
   override render() {
     const { size, name } = this.registry;
-    const [kind, from, to] = this.rest;
+    const [kind, from, to] = this.#named;
     const comparing = kind === "diff";
     return html`<div class="top">
         <div class="row spread">
@@ -208,6 +208,12 @@ export class History extends Panel {
         </div>
       </div>
       ${comparing ? html`<div class="result" tabindex="-1">${this.#result()}</div>` : this.#log()}`;
+  }
+
+  /** What the address names, as far as it can name something here. */
+  get #named(): readonly string[] {
+    const [kind = "", ...sizes] = this.rest;
+    return kind === "diff" && sizes.length === 2 && sizes.every((size) => /^\d{1,15}$/.test(size)) ? this.rest : [];
   }
 
   #log() {

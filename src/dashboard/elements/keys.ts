@@ -4,7 +4,7 @@ import { css, html, nothing } from "lit";
 import type { KeyProofAnswer, KeysAnswer, TesError, Trust } from "../../client/index.ts";
 import type { PinSource } from "../model/pins.ts";
 import { asTesError, explain, remedyOf } from "../model/verdict.ts";
-import { count, moment, plural } from "../model/words.ts";
+import { count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import "./digest.ts";
@@ -173,9 +173,9 @@ export class Keys extends Panel {
       <h2>Where the signing key comes from</h2>
       <dl class="facts">
         <dt>Source</dt>
-        <dd>${SOURCES[source] ?? source}</dd>
+        <dd>${SOURCES[source] ?? visible(source)}</dd>
         <dt>Slot</dt>
-        <dd class="mono">${slot}</dd>
+        <dd class="mono">${visible(slot)}</dd>
         ${here.map(
           (one) => html`<dt>In place</dt>
             <dd><tes-digest value=${one.kid} label="key id"></tes-digest> in ${one.slot}, from ${one.source}${one.kid === this.proof?.announced ? ", the one the log names" : ", a candidate"}</dd>`,

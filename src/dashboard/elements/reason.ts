@@ -5,6 +5,7 @@ import type { TesError } from "../../client/index.ts";
 import { base } from "../look/base.ts";
 import type { Registry } from "../model/registry.ts";
 import { asTesError, findingOf } from "../model/verdict.ts";
+import { visible } from "../model/words.ts";
 import { define } from "./panel.ts";
 
 const known = new Map<string, string>();
@@ -30,6 +31,7 @@ export class Reason extends LitElement {
         font-size: var(--t13);
         overflow-wrap: anywhere;
         white-space: pre-line;
+        unicode-bidi: isolate;
       }
     `,
   ];
@@ -41,7 +43,7 @@ export class Reason extends LitElement {
   }
 
   override render() {
-    if (this.text !== undefined) return html`<span>${this.text}</span>`;
+    if (this.text !== undefined) return html`<span>${visible(this.text, true)}</span>`;
     if (this.error === undefined) return nothing;
     if (this.error.code === "blob_erased") return html`<i>The reason was erased.</i>`;
     return html`<i>${findingOf(this.error) === "refused" ? "The reason does not match its digest." : "The reason cannot be read."}</i>`;

@@ -8,7 +8,7 @@ import { forgetPin, givenPin, pinSource, storedPins, trusting } from "../../../s
 import { addressOf, parseAddress, TABS } from "../../../src/dashboard/model/route.ts";
 import { branchesOf, cascadeOf, linesOf } from "../../../src/dashboard/model/tree.ts";
 import { explain, findingOf, verdictOf } from "../../../src/dashboard/model/verdict.ts";
-import { ago, bytes, say, short, versionIn } from "../../../src/dashboard/model/words.ts";
+import { ago, bytes, say, short, versionIn, visible } from "../../../src/dashboard/model/words.ts";
 
 const HEX = "ab".repeat(32);
 
@@ -147,6 +147,13 @@ describe("standings", () => {
 });
 
 describe("words", () => {
+  test("what does not show in a text of others is made visible", () => {
+    expect(visible("a\u202eb\u0000c\u00add\ne")).toBe("a\\u{202e}b\\u{0}c\\u{ad}d\\u{a}e");
+    expect(visible("a\r\n\tb\u2066\u2028\u001b", true)).toBe("a\n\tb\\u{2066}\\u{2028}\\u{1b}");
+    expect(visible("שלום 東京 é", true)).toBe("שלום 東京 é");
+    expect(say(undefined, "new\u202ekind").about).toBe("new\\u{202e}kind");
+  });
+
   test("digests are short, times and sizes plain", () => {
     expect(short(HEX)).toBe("abababab…abab");
     expect(ago(0, 400)).toBe("0.4 s ago");
