@@ -5,7 +5,7 @@ import type { EntityView, HistoryEntry, TesError } from "../../client/index.ts";
 import { isEntityId } from "../../protocol/ids.ts";
 import { addressOf } from "../model/route.ts";
 import { branchesOf, cascadeOf } from "../model/tree.ts";
-import { asTesError, explain, remedyOf } from "../model/verdict.ts";
+import { asTesError, explain, tell } from "../model/verdict.ts";
 import { ago, count, moment, plural, short, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./reason.ts";
@@ -319,8 +319,7 @@ export class Entity extends Panel {
   }
 
   #history() {
-    if (this.error !== undefined)
-      return html`<p class="note refused">${explain(this.error)} ${remedyOf(this.error)}</p>`;
+    if (this.error !== undefined) return html`<p class="note refused">${tell(this.error)}</p>`;
     if (this.entries === undefined) return html`<p class="muted small" aria-busy="true">Reading what touched it…</p>`;
     const now = this.registry.now();
     return html`<div class="history">

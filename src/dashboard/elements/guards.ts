@@ -4,7 +4,7 @@ import { css, html, nothing } from "lit";
 import type { KeyProofAnswer, TesError } from "../../client/index.ts";
 import { type ExecutionLog, readExecutionLog } from "../../protocol/execution-log.ts";
 import { type Claim, pageClients, replayLog } from "../model/replay.ts";
-import { asTesError, type Standing } from "../model/verdict.ts";
+import { asTesError, type Standing, tell } from "../model/verdict.ts";
 import { plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./command.ts";
@@ -133,7 +133,7 @@ export class Guards extends Panel {
       <section>
         <h2>Execution log of tes lock</h2>
         ${this.#opener()}
-        ${this.error === undefined ? nothing : html`<p class="note refused" role="alert">${this.error.message} ${this.error.detail ?? ""}</p>`}
+        ${this.error === undefined ? nothing : html`<p class="note refused" role="alert">${tell(this.error)}</p>`}
         ${this.log === undefined ? nothing : this.#opened(this.log)}
       </section>
     </div>`;

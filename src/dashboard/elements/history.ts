@@ -3,7 +3,7 @@
 import { css, html, nothing } from "lit";
 import type { DiffAnswer, TesError, Watched } from "../../client/index.ts";
 import { addressOf } from "../model/route.ts";
-import { asTesError, explain, remedyOf } from "../model/verdict.ts";
+import { asTesError, tell } from "../model/verdict.ts";
 import { ago, channelOf, count, moment, plural, say, short } from "../model/words.ts";
 import "./audit.ts";
 import "./badge.ts";
@@ -224,7 +224,7 @@ export class History extends Panel {
     const lines = [];
     for (let line = first; line < end; line++) lines.push(this.#line(size - 1 - line, line));
     return html`<div class="lines" tabindex="0" role="region" aria-label="The log, newest first">
-      ${this.error === undefined ? nothing : html`<p class="note warn">${explain(this.error)} ${remedyOf(this.error)} <button type="button" @click=${this.#again}>Ask again</button></p>`}
+      ${this.error === undefined ? nothing : html`<p class="note warn">${tell(this.error)} <button type="button" @click=${this.#again}>Ask again</button></p>`}
       <div class="room" .style=${`height:${size * ROW_PX}px`}>${lines}</div>
     </div>`;
   }
@@ -288,7 +288,7 @@ export class History extends Panel {
 
   #result() {
     if (this.diffError !== undefined) {
-      return html`<p class="note warn">${explain(this.diffError)} ${this.diffError.detail ?? ""} ${remedyOf(this.diffError)}</p>`;
+      return html`<p class="note warn">${tell(this.diffError)}</p>`;
     }
     if (this.diff === undefined) return html`<p class="muted" aria-busy="true">Comparing…</p>`;
     const { changes } = this.diff;

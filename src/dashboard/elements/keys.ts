@@ -3,7 +3,7 @@
 import { css, html, nothing } from "lit";
 import type { KeyProofAnswer, KeysAnswer, TesError, Trust } from "../../client/index.ts";
 import type { PinSource } from "../model/pins.ts";
-import { asTesError, explain, remedyOf } from "../model/verdict.ts";
+import { asTesError, tell } from "../model/verdict.ts";
 import { count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
@@ -86,7 +86,7 @@ export class Keys extends Panel {
   override render() {
     const { registry, found } = this;
     if (this.error !== undefined) {
-      return html`<div class="page"><p class="note warn">${explain(this.error)} ${remedyOf(this.error)} <button type="button" @click=${() => void this.#load()}>Ask again</button></p></div>`;
+      return html`<div class="page"><p class="note warn">${tell(this.error)} <button type="button" @click=${() => void this.#load()}>Ask again</button></p></div>`;
     }
     if (found === undefined)
       return html`<div class="page"><p class="muted" aria-busy="true">Checking the chain of keys…</p></div>`;

@@ -5,7 +5,7 @@ import type { JsonValue, ProvenRelease, TesError } from "../../client/index.ts";
 import { isEntityId } from "../../protocol/ids.ts";
 import { pathOf } from "../../protocol/paths.ts";
 import { addressOf } from "../model/route.ts";
-import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
+import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { bytes, count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import { quoted, reachOf } from "./command.ts";
@@ -99,7 +99,7 @@ export class Release extends Panel {
           error !== undefined
             ? html`<p class="note ${findingOf(error) === "refused" || findingOf(error) === "answer" ? "refused" : "warn"}">
                 <tes-badge standing=${findingOf(error) === "outage" ? "outage" : findingOf(error) === "refused" ? "refused" : "unchecked"}></tes-badge><br />
-                ${explain(error)} ${error.detail ?? ""} ${remedyOf(error)}</p>`
+                ${tell(error)}</p>`
             : found === undefined
               ? html`<tes-badge standing="checking" word="Checking every signature"></tes-badge>`
               : html`<tes-badge standing="proven" word="Proven here: ${plural(found.signers.length, "publisher")} of ${count(found.publishers.keys)} signed, ${count(found.publishers.threshold)} had to"></tes-badge>`

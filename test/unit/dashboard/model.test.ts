@@ -7,7 +7,7 @@ import { type EntityView, ERRORS, type ErrorCode, TesError } from "../../../src/
 import { forgetPin, givenPin, pinSource, storedPins, trusting } from "../../../src/dashboard/model/pins.ts";
 import { addressOf, parseAddress, TABS } from "../../../src/dashboard/model/route.ts";
 import { branchesOf, cascadeOf, linesOf } from "../../../src/dashboard/model/tree.ts";
-import { explain, findingOf, verdictOf } from "../../../src/dashboard/model/verdict.ts";
+import { explain, findingOf, tell, verdictOf } from "../../../src/dashboard/model/verdict.ts";
 import { ago, bytes, say, short, versionIn, visible } from "../../../src/dashboard/model/words.ts";
 
 const HEX = "ab".repeat(32);
@@ -144,6 +144,13 @@ describe("standings", () => {
     expect(findingOf(new TesError("session_expired"))).toBe("sign-in");
     expect(findingOf(new TesError("version_conflict"))).toBe("answer");
   });
+});
+
+test("an error is told with its detail once, and with what to do", () => {
+  const told = tell(new TesError("forbidden", { detail: "It lacks bump\u202e." }));
+  expect(told.split("It lacks bump\\u{202e}.")).toHaveLength(2);
+  expect(told).toContain(ERRORS.forbidden.remedy);
+  expect(explain(new TesError("forbidden", { detail: "It lacks bump." }))).toBe(ERRORS.forbidden.title);
 });
 
 describe("words", () => {
