@@ -152,6 +152,9 @@ export class Entity extends Panel {
       .history button:hover {
         background: var(--accent-wash);
       }
+      .held {
+        overflow: hidden;
+      }
       .seq {
         color: var(--muted);
         font-family: var(--mono);
@@ -295,7 +298,7 @@ export class Entity extends Panel {
       }
       ${Object.entries(metadata ?? {}).map(
         ([name, value]) => html`<dt class="foreign">${visible(name)}</dt>
-          <dd class="break">${visible(value)}</dd>`,
+          <dd class="break held">${visible(value)}</dd>`,
       )}
     </dl>`;
   }
@@ -334,7 +337,7 @@ export class Entity extends Panel {
                     entry.asked === this.chosen ? "" : html`, asked of ${entry.asked}`
                   }</span>`
                 : html`${entry.type.split(".").at(-1)} <code>${entry.version}</code>`
-            }${entry.reason === undefined ? nothing : html`<tes-reason .registry=${this.registry} digest=${entry.reason.digest}></tes-reason>`}</span>
+            }${entry.reason === undefined ? nothing : html`<tes-reason brief .registry=${this.registry} digest=${entry.reason.digest}></tes-reason>`}</span>
             <span class="when muted" title="${moment(entry.at)} by ${short(entry.by)}">${ago(entry.at, now)}</span>
             <tes-badge bare standing=${this.registry.proofs.of(entry.seq).standing}></tes-badge>
           </button>`,
