@@ -2,16 +2,17 @@
 
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { createClient, type TesError, type Watched } from "../../client/index.ts";
+import { isEntityId } from "../../protocol/ids.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
 import { givenPin, pinSource, storedPins, trusting } from "../model/pins.ts";
 import { listRegistries } from "../model/registries.ts";
-import { Registry } from "../model/registry.ts";
+import { type Incident, Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { explain, findingOf } from "../model/verdict.ts";
-import { say } from "../model/words.ts";
+import { say, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
@@ -61,6 +62,8 @@ export class App extends LitElement {
   #registry!: Registry;
   #access!: Access;
   #store = storedPins(localStorage);
+  /** Registries that were refused here: another look at one, as anyone else, starts refused. */
+  readonly #refusals = new Map<string, Incident>();
   #pinKey = "";
   #used = Date.now();
   #returnTo: HTMLElement | undefined;
@@ -144,7 +147,15 @@ export class App extends LitElement {
       onVerified: (response) => registry.answered(response),
     });
     const anyone = createClient({ ...common, ...trust, onVerified: (response) => registry.answered(response) });
-    const registry: Registry = new Registry({ name, client, anyone, now: Date.now });
+    const registry: Registry = new Registry({
+      name,
+      client,
+      anyone,
+      now: Date.now,
+      refusals: this.#refusals,
+      key: this.#pinKey,
+      mayWatch: () => access.signed?.scope.includes("watch") ?? true,
+    });
     this.#registry = registry;
     registry.addEventListener("change", () => this.#moved());
     registry.addEventListener("statement", (event) => {
@@ -266,6 +277,9 @@ export class App extends LitElement {
   }
 
   override updated(changed: PropertyValues<this>): void {
+    // Once its options are there: a value that is set before them falls to another.
+    const picker = this.renderRoot.querySelector<HTMLSelectElement>("#registry");
+    if (picker !== null && picker.value !== this.#registry.name) picker.value = this.#registry.name;
     if (!changed.has("route")) return;
     this.renderRoot.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
@@ -274,7 +288,8 @@ export class App extends LitElement {
     const registry = this.#registry;
     const { tab } = this.route;
     const tree = tab === "entities" && registry.state !== undefined && registry.failure === undefined;
-    document.title = `${this.route.rest[0] ?? registry.name} · TES`;
+    const [named = ""] = this.route.rest;
+    document.title = `${isEntityId(named) ? named : registry.name} · TES`;
     return html`
       <a class="skip" href="#main" @click=${this.#skip}>To the content</a>
       ${this.#bar()}
@@ -317,7 +332,7 @@ export class App extends LitElement {
       ${
         names.length > 1
           ? html`<label class="hidden-label" for="registry">Registry</label>
-              <select id="registry" .value=${registry.name} @change=${this.#switched}>${names.map((name) => html`<option ?selected=${name === registry.name}>${name}</option>`)}</select>`
+              <select id="registry" @change=${this.#switched}>${names.map((name) => html`<option ?selected=${name === registry.name}>${name}</option>`)}</select>`
           : html`<span class="name">${registry.name}</span>`
       }
       <button type="button" class="find" @click=${() => this.renderRoot.querySelector<Palette>("tes-palette")?.open()}>
@@ -330,14 +345,14 @@ export class App extends LitElement {
       ${
         signed === undefined
           ? html`<button type="button" class="plain" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button>`
-          : html`<button type="button" class="plain who" title="Scopes: ${signed.scope.join(", ")}" @click=${() => void this.#access.signOut()}><span class="sub">${signed.sub ?? "Signed in"}</span><span class="muted">Sign out</span></button>`
+          : html`<button type="button" class="plain who" title="Scopes: ${visible(signed.scope.join(", "))}" @click=${() => void this.#access.signOut()}><span class="sub foreign">${visible(signed.sub ?? "Signed in")}</span><span class="muted">Sign out</span></button>`
       }
       <tes-pulse .registry=${registry} .tick=${this.tick}></tes-pulse>
     </header>`;
   }
 
   #banner() {
-    const { refusal, link, retryAt, failure } = this.#registry;
+    const { refusal, link, retryAt, failure, blind } = this.#registry;
     if (refusal !== undefined) {
       return html`<div class="banner refused" role="alert">
         <tes-badge standing="refused" word=${explain(refusal.error)}></tes-badge>
@@ -346,6 +361,12 @@ export class App extends LitElement {
     }
     if (!this.online)
       return html`<div class="banner" role="status"><tes-badge standing="outage" word="You are offline. What is here was checked before; it goes on without a gap when you are back."></tes-badge></div>`;
+    if (blind) {
+      return html`<div class="banner" role="status">
+        <tes-badge standing="unchecked" word="The live feed needs the scope watch, which your token does not have. What is here was read and checked once."></tes-badge>
+        <button type="button" class="plain" @click=${() => void this.#registry.open()}>Read again</button>
+      </div>`;
+    }
     if (link === "waiting" && failure === undefined) {
       const inSeconds = Math.max(0, Math.ceil(((retryAt ?? 0) - Date.now()) / 1000));
       return html`<div class="banner" role="status">

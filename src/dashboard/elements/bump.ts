@@ -3,7 +3,7 @@
 import { css, html, nothing } from "lit";
 import type { BumpResult, Change, TesError } from "../../client/index.ts";
 import { dialog } from "../look/dialog.ts";
-import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
+import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { count, plural } from "../model/words.ts";
 import "./badge.ts";
 import { define, Panel } from "./panel.ts";
@@ -184,7 +184,7 @@ export class Bump extends Panel {
     if (this.error === undefined || findingOf(this.error) === "sign-in") return nothing;
     const { error } = this;
     return html`<p class="note ${findingOf(error) === "refused" ? "refused" : "warn"}" role="alert">
-      ${explain(error)} ${error.detail ?? ""} ${remedyOf(error)}
+      ${tell(error)}
     </p>`;
   }
 

@@ -2,10 +2,11 @@
 
 import { css, html, nothing, type PropertyValues } from "lit";
 import type { EntityView, HistoryEntry, TesError } from "../../client/index.ts";
+import { isEntityId } from "../../protocol/ids.ts";
 import { addressOf } from "../model/route.ts";
 import { branchesOf, cascadeOf } from "../model/tree.ts";
-import { asTesError, explain, remedyOf } from "../model/verdict.ts";
-import { ago, count, moment, plural, short } from "../model/words.ts";
+import { asTesError, explain, tell } from "../model/verdict.ts";
+import { ago, count, moment, plural, short, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./reason.ts";
 import { define, Panel } from "./panel.ts";
@@ -151,6 +152,9 @@ export class Entity extends Panel {
       .history button:hover {
         background: var(--accent-wash);
       }
+      .held {
+        overflow: hidden;
+      }
       .seq {
         color: var(--muted);
         font-family: var(--mono);
@@ -201,7 +205,7 @@ export class Entity extends Panel {
     const entity = this.registry.entities.get(this.chosen);
     if (entity === undefined) {
       return html`<div class="empty">
-        <p>This registry has no entity named <b class="break">${this.chosen}</b>.</p>
+        <p>${isEntityId(this.chosen) ? html`This registry has no entity named <b class="break">${this.chosen}</b>.` : "The address names no entity: none has such a name."}</p>
         <code>tes entity list --registry ${this.registry.name}</code>
       </div>`;
     }
@@ -290,11 +294,11 @@ export class Entity extends Panel {
         files.length === 0
           ? nothing
           : html`<dt>${files.length === 1 ? "File" : "Files"}</dt>
-              <dd>${files.map(({ path, pattern }) => html`<div class="mono break" title=${pattern ?? ""}>${path}</div>`)}</dd>`
+              <dd>${files.map(({ path, pattern }) => html`<div class="mono break" title=${visible(pattern ?? "")}>${visible(path)}</div>`)}</dd>`
       }
       ${Object.entries(metadata ?? {}).map(
-        ([name, value]) => html`<dt>${name}</dt>
-          <dd class="break">${value}</dd>`,
+        ([name, value]) => html`<dt class="foreign">${visible(name)}</dt>
+          <dd class="break held">${visible(value)}</dd>`,
       )}
     </dl>`;
   }
@@ -318,8 +322,7 @@ export class Entity extends Panel {
   }
 
   #history() {
-    if (this.error !== undefined)
-      return html`<p class="note refused">${explain(this.error)} ${remedyOf(this.error)}</p>`;
+    if (this.error !== undefined) return html`<p class="note refused">${tell(this.error)}</p>`;
     if (this.entries === undefined) return html`<p class="muted small" aria-busy="true">Reading what touched it…</p>`;
     const now = this.registry.now();
     return html`<div class="history">
@@ -334,7 +337,7 @@ export class Entity extends Panel {
                     entry.asked === this.chosen ? "" : html`, asked of ${entry.asked}`
                   }</span>`
                 : html`${entry.type.split(".").at(-1)} <code>${entry.version}</code>`
-            }${entry.reason === undefined ? nothing : html`<tes-reason .registry=${this.registry} digest=${entry.reason.digest}></tes-reason>`}</span>
+            }${entry.reason === undefined ? nothing : html`<tes-reason brief .registry=${this.registry} digest=${entry.reason.digest}></tes-reason>`}</span>
             <span class="when muted" title="${moment(entry.at)} by ${short(entry.by)}">${ago(entry.at, now)}</span>
             <tes-badge bare standing=${this.registry.proofs.of(entry.seq).standing}></tes-badge>
           </button>`,

@@ -3,7 +3,7 @@
 import { css, html, nothing, type TemplateResult } from "lit";
 import { explainReceipt, type ReceiptEvidence, type TesError, type VerifiedReceipt } from "../../client/index.ts";
 import { asTesError, explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
-import { ago, count, moment, plural, say, short, versionIn } from "../model/words.ts";
+import { ago, count, moment, plural, say, short, versionIn, visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import "./digest.ts";
@@ -182,7 +182,7 @@ export class Evidence extends Panel {
           "Statement",
           html`<span class="break">${about} ${text} <code>${code ?? ""}</code> ${more ?? ""}</span>, ${moment(statement.at)}, by token <tes-digest value=${statement.by} label="token id"></tes-digest>
             ${"reason" in statement && statement.reason !== undefined ? html`<tes-reason .registry=${this.registry} digest=${statement.reason.digest}></tes-reason>` : nothing}
-            <details><summary>The bytes that are hashed</summary><pre tabindex="0">${evidence.canonical}</pre></details>`,
+            <details><summary>The bytes that are hashed</summary><pre tabindex="0">${visible(evidence.canonical, true)}</pre></details>`,
         )}
         ${this.#step(true, "Leaf", html`Their hash, computed here: <tes-digest value=${evidence.leaf} label="leaf hash"></tes-digest>`)}
         ${this.#step(
@@ -202,7 +202,7 @@ export class Evidence extends Panel {
           refused.checkpoint === undefined,
           "Checkpoint",
           html`Size ${count(checkpoint.size)}, root <tes-digest value=${evidence.root} label="root"></tes-digest>, signed; and it extends every one this browser saw before.
-            <details><summary>The signed note</summary><pre tabindex="0">${receipt.receipt.checkpoint}</pre></details>`,
+            <details><summary>The signed note</summary><pre tabindex="0">${visible(receipt.receipt.checkpoint, true)}</pre></details>`,
         )}
         ${this.#step(
           trust !== undefined,
@@ -242,7 +242,7 @@ export class Evidence extends Panel {
       <dl class="facts">
         <dt>Finding</dt>
         <dd class="mono">${error.code}</dd>
-        ${error.detail === undefined ? nothing : html`<dt>Detail</dt><dd class="break">${error.detail}</dd>`}
+        ${error.detail === undefined ? nothing : html`<dt>Detail</dt><dd class="break">${visible(error.detail)}</dd>`}
         <dt>What to do</dt>
         <dd>${remedyOf(error)}</dd>
       </dl>

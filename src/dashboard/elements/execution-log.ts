@@ -3,7 +3,7 @@
 import { css, html, LitElement, nothing } from "lit";
 import type { ExecutionLog, PhaseLog } from "../../protocol/execution-log.ts";
 import { base } from "../look/base.ts";
-import { plural, short } from "../model/words.ts";
+import { plural, short, visibleIn } from "../model/words.ts";
 import "./badge.ts";
 import "./digest.ts";
 import { define } from "./panel.ts";
@@ -66,7 +66,7 @@ export class ExecutionLogView extends LitElement {
   ];
 
   override render() {
-    const { log } = this;
+    const log = visibleIn(this.log);
     const { target, key } = log;
     return html`
       <dl class="facts">

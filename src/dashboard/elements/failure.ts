@@ -2,6 +2,7 @@
 
 import { css, html, nothing } from "lit";
 import { explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
+import { visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import { forgetOnPurpose } from "./forget.ts";
@@ -45,7 +46,7 @@ export class Failure extends Panel {
     return html`<div class="page">
       <tes-badge standing=${standing} word=${word}></tes-badge>
       <h1 class="break">${title}</h1>
-      <p class="lede">${error.detail ?? ""} ${next}</p>
+      <p class="lede">${visible(error.detail ?? "")} ${next}</p>
       ${
         closed
           ? html`<div class="row"><button type="button" class="primary" @click=${() => this.tellPage("sign-in", {})}>Sign in</button></div>`

@@ -4,8 +4,8 @@ import { css, html, nothing } from "lit";
 import type { KeyProofAnswer, TesError } from "../../client/index.ts";
 import { type ExecutionLog, readExecutionLog } from "../../protocol/execution-log.ts";
 import { type Claim, pageClients, replayLog } from "../model/replay.ts";
-import { asTesError, type Standing } from "../model/verdict.ts";
-import { plural } from "../model/words.ts";
+import { asTesError, type Standing, tell } from "../model/verdict.ts";
+import { plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./command.ts";
 import "./execution-log.ts";
@@ -133,7 +133,7 @@ export class Guards extends Panel {
       <section>
         <h2>Execution log of tes lock</h2>
         ${this.#opener()}
-        ${this.error === undefined ? nothing : html`<p class="note refused" role="alert">${this.error.message} ${this.error.detail ?? ""}</p>`}
+        ${this.error === undefined ? nothing : html`<p class="note refused" role="alert">${tell(this.error)}</p>`}
         ${this.log === undefined ? nothing : this.#opened(this.log)}
       </section>
     </div>`;
@@ -145,12 +145,13 @@ export class Guards extends Panel {
     if (signing !== undefined) {
       const env = signing.provenance.source === "env";
       guards.push({
-        standing: env ? "proven" : "unchecked",
-        word: env ? "In place" : "Needs a person",
+        // It is what a signed answer says, and no check from here goes behind that.
+        standing: "unchecked",
+        word: env ? "As it says" : "Needs a person",
         what: env ? "The key comes from the environment" : "The key lives in the object's storage",
         why: env
-          ? "A secret of the Worker, in no file of the project and in no copy of the data. The last signed answer said so."
-          : "Whoever copies the data copies the key. Move it: tes lock",
+          ? "From the environment, as the authority says in its last signed answer; where it is kept beside that no page can tell."
+          : "As the authority says in its last signed answer. Whoever copies the data copies the key. Move it: tes lock",
       });
     }
     if (this.proof !== undefined) {
@@ -167,10 +168,10 @@ export class Guards extends Panel {
     }
     if (trust !== undefined) {
       guards.push({
-        standing: "proven",
-        word: "In place",
+        standing: "unchecked",
+        word: "Named",
         what: "A recovery key was named in the genesis",
-        why: "It is offline. Where it lies, and that somebody still finds it, no page can tell.",
+        why: "Where it lies, and that somebody still finds it, no page can tell.",
       });
     }
     guards.push({
@@ -206,7 +207,7 @@ export class Guards extends Panel {
   #opened(log: ExecutionLog) {
     const bad = this.claims?.filter(({ state }) => state === "broken").length ?? 0;
     return html`<div class="row spread">
-        <p class="small break"><b>${this.name}</b> ${
+        <p class="small break"><b>${visible(this.name)}</b> ${
           this.following ? html`<span class="muted">read again every second while the run goes on</span>` : nothing
         }</p>
         <button type="button" @click=${() => void this.#replay(log)}>Replay against this authority</button>
@@ -217,7 +218,7 @@ export class Guards extends Panel {
           : html`<p role="status" class="small">${bad === 0 ? "Nothing contradicts it." : `${plural(bad, "claim")} ${bad === 1 ? "does" : "do"} not hold.`}</p>
               <ul class="claims">${this.claims.map(
                 ({ claim, state, detail }) =>
-                  html`<li><tes-badge standing=${STANDING[state]} word=${WORD[state]}></tes-badge><div>${claim}<p>${detail}</p></div></li>`,
+                  html`<li><tes-badge standing=${STANDING[state]} word=${WORD[state]}></tes-badge><div>${claim}<p>${visible(detail)}</p></div></li>`,
               )}</ul>
               <tes-command text="tes lock --replay"></tes-command>`
       }

@@ -3,7 +3,7 @@
 import { css, html, nothing } from "lit";
 import type { DiffAnswer, TesError, Watched } from "../../client/index.ts";
 import { addressOf } from "../model/route.ts";
-import { asTesError, explain, remedyOf } from "../model/verdict.ts";
+import { asTesError, tell } from "../model/verdict.ts";
 import { ago, channelOf, count, moment, plural, say, short } from "../model/words.ts";
 import "./audit.ts";
 import "./badge.ts";
@@ -176,7 +176,7 @@ export class History extends Panel {
       this.#of = this.registry;
       this.#pages.clear();
     }
-    const [kind, from, to] = this.rest;
+    const [kind, from, to] = this.#named;
     const key = kind === "diff" ? `${this.registry.name} ${from} ${to}` : "";
     if (key === this.#asked) return;
     this.#asked = key;
@@ -187,7 +187,7 @@ export class History extends Panel {
 
   override render() {
     const { size, name } = this.registry;
-    const [kind, from, to] = this.rest;
+    const [kind, from, to] = this.#named;
     const comparing = kind === "diff";
     return html`<div class="top">
         <div class="row spread">
@@ -210,6 +210,12 @@ export class History extends Panel {
       ${comparing ? html`<div class="result" tabindex="-1">${this.#result()}</div>` : this.#log()}`;
   }
 
+  /** What the address names, as far as it can name something here. */
+  get #named(): readonly string[] {
+    const [kind = "", ...sizes] = this.rest;
+    return kind === "diff" && sizes.length === 2 && sizes.every((size) => /^\d{1,15}$/.test(size)) ? this.rest : [];
+  }
+
   #log() {
     const { size, name } = this.registry;
     if (size === 0)
@@ -218,7 +224,7 @@ export class History extends Panel {
     const lines = [];
     for (let line = first; line < end; line++) lines.push(this.#line(size - 1 - line, line));
     return html`<div class="lines" tabindex="0" role="region" aria-label="The log, newest first">
-      ${this.error === undefined ? nothing : html`<p class="note warn">${explain(this.error)} ${remedyOf(this.error)} <button type="button" @click=${this.#again}>Ask again</button></p>`}
+      ${this.error === undefined ? nothing : html`<p class="note warn">${tell(this.error)} <button type="button" @click=${this.#again}>Ask again</button></p>`}
       <div class="room" .style=${`height:${size * ROW_PX}px`}>${lines}</div>
     </div>`;
   }
@@ -282,7 +288,7 @@ export class History extends Panel {
 
   #result() {
     if (this.diffError !== undefined) {
-      return html`<p class="note warn">${explain(this.diffError)} ${this.diffError.detail ?? ""} ${remedyOf(this.diffError)}</p>`;
+      return html`<p class="note warn">${tell(this.diffError)}</p>`;
     }
     if (this.diff === undefined) return html`<p class="muted" aria-busy="true">Comparing…</p>`;
     const { changes } = this.diff;

@@ -3,8 +3,8 @@
 import { css, html, nothing } from "lit";
 import type { KeyProofAnswer, KeysAnswer, TesError, Trust } from "../../client/index.ts";
 import type { PinSource } from "../model/pins.ts";
-import { asTesError, explain, remedyOf } from "../model/verdict.ts";
-import { count, moment, plural } from "../model/words.ts";
+import { asTesError, tell } from "../model/verdict.ts";
+import { count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import "./digest.ts";
@@ -19,9 +19,9 @@ const PURPOSE: Readonly<Record<string, string>> = {
 };
 
 export const SOURCES: Readonly<Record<string, string>> = {
-  env: "the Worker's environment, as a secret",
-  storage: "the object's own storage",
-  generated: "this object, which made it because there was none",
+  env: "the environment, as the authority says; where it is kept beside that no page can tell",
+  storage: "the object's own storage, as the authority says",
+  generated: "this object, which made it because there was none, as the authority says",
 };
 
 export class Keys extends Panel {
@@ -86,7 +86,7 @@ export class Keys extends Panel {
   override render() {
     const { registry, found } = this;
     if (this.error !== undefined) {
-      return html`<div class="page"><p class="note warn">${explain(this.error)} ${remedyOf(this.error)} <button type="button" @click=${() => void this.#load()}>Ask again</button></p></div>`;
+      return html`<div class="page"><p class="note warn">${tell(this.error)} <button type="button" @click=${() => void this.#load()}>Ask again</button></p></div>`;
     }
     if (found === undefined)
       return html`<div class="page"><p class="muted" aria-busy="true">Checking the chain of keys…</p></div>`;
@@ -148,7 +148,7 @@ export class Keys extends Panel {
       <section>
         <h2>The recovery key</h2>
         <p class="small">Its public half: <tes-digest value=${trust.recovery} label="recovery key"></tes-digest></p>
-        <p class="small muted">It is kept offline. It alone names new keys after the signing key got out, and reopens a backup.</p>
+        <p class="small muted">It was named in the genesis; where it lies no page can tell. It alone names new keys after the signing key got out, and reopens a backup.</p>
       </section>
       <section>
         <h2>What this browser remembers</h2>
@@ -173,9 +173,9 @@ export class Keys extends Panel {
       <h2>Where the signing key comes from</h2>
       <dl class="facts">
         <dt>Source</dt>
-        <dd>${SOURCES[source] ?? source}</dd>
+        <dd>${SOURCES[source] ?? visible(source)}</dd>
         <dt>Slot</dt>
-        <dd class="mono">${slot}</dd>
+        <dd class="mono">${visible(slot)}</dd>
         ${here.map(
           (one) => html`<dt>In place</dt>
             <dd><tes-digest value=${one.kid} label="key id"></tes-digest> in ${one.slot}, from ${one.source}${one.kid === this.proof?.announced ? ", the one the log names" : ", a candidate"}</dd>`,

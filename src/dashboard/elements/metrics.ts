@@ -3,7 +3,7 @@
 import { css, html } from "lit";
 import type { TesError } from "../../client/index.ts";
 import { parseOpenMetrics, quantile, type Reading, rate, readingOf } from "../model/openmetrics.ts";
-import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
+import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { count } from "../model/words.ts";
 import "./badge.ts";
 import "./chart.ts";
@@ -69,7 +69,7 @@ export class Metrics extends Panel {
         return html`<div class="empty"><p>Metrics are read by holders of a token with the scope <code>read</code>.</p>
           <button type="button" class="primary" @click=${() => this.tellPage("sign-in", { reason: "Metrics need a token with the scope read." })}>Sign in</button></div>`;
       }
-      return html`<p class="note warn">${explain(error)} ${remedyOf(error)} <button type="button" @click=${() => void this.#read()}>Ask again</button></p>`;
+      return html`<p class="note warn">${tell(error)} <button type="button" @click=${() => void this.#read()}>Ask again</button></p>`;
     }
     const last = readings.at(-1);
     if (last === undefined) return html`<p class="muted" aria-busy="true">Reading…</p>`;

@@ -2,7 +2,7 @@
 
 import { css, html, nothing } from "lit";
 import { addressOf } from "../model/route.ts";
-import { count, plural } from "../model/words.ts";
+import { count, plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import "./digest.ts";
 import { define, Panel } from "./panel.ts";
@@ -72,7 +72,7 @@ export class Overview extends Panel {
         <dt>Genesis</dt>
         <dd><tes-digest value=${state.genesis} label="genesis hash"></tes-digest></dd>
         <dt>Origin of the log</dt>
-        <dd class="mono break">${state.origin}</dd>
+        <dd class="mono break">${visible(state.origin)}</dd>
         <dt>Signing key</dt>
         <dd>
           ${

@@ -3,7 +3,7 @@
 import { css, html, nothing } from "lit";
 import type { Registry } from "../model/registry.ts";
 import { explain, remedyOf, type Standing } from "../model/verdict.ts";
-import { ago, count, moment } from "../model/words.ts";
+import { ago, count, moment, visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import "./digest.ts";
@@ -20,6 +20,7 @@ export function pulseOf(registry: Registry): { standing: Standing; word: string 
     case "waiting":
       return { standing: "outage", word: "out of reach" };
     case "stopped":
+      if (registry.blind) return { standing: "unchecked", word: "no live feed" };
       return { standing: "outage", word: "not following" };
   }
 }
@@ -59,6 +60,11 @@ export class Pulse extends Panel {
           gap: var(--s8);
         }
       }
+      @media (max-width: 420px) {
+        .size:not(.live) {
+          display: none;
+        }
+      }
     `,
   ];
 
@@ -69,7 +75,7 @@ export class Pulse extends Panel {
       registry.provedAt === undefined ? "nothing proven yet" : `proven ${ago(registry.provedAt, registry.now())}`;
     return html`<button type="button" class=${standing === "refused" ? "refused" : "plain"} @click=${() => this.tellPage("evidence", { kind: "pulse" })}>
       <tes-badge standing=${standing} word=${word}></tes-badge>
-      <span class="size"><span class="muted">size </span><b>${count(registry.size)}</b></span>
+      <span class="size ${standing === "proven" ? "live" : ""}"><span class="muted">size </span><b>${count(registry.size)}</b></span>
       <span class="proof muted">${age}</span>
     </button>`;
   }
@@ -123,7 +129,7 @@ export class PulseReport extends Panel {
           : html`<div class="note refused">
               <p><tes-badge standing="refused" word="Refused ${moment(refusal.at)}"></tes-badge></p>
               <p>${explain(refusal.error)}</p>
-              <p class="muted">${refusal.what}: <code>${refusal.error.code}</code>. ${refusal.error.detail ?? ""}</p>
+              <p class="muted">${visible(refusal.what)}: <code>${refusal.error.code}</code>. <span class="break">${visible(refusal.error.detail ?? "")}</span></p>
               <p>${remedyOf(refusal.error)} This stays until the page is loaded again.</p>
             </div>`
       }
@@ -139,7 +145,7 @@ export class PulseReport extends Panel {
           <dd>${
             signing === undefined
               ? "none yet"
-              : html`signed by <tes-digest value=${signing.keyid} label="key id"></tes-digest>, key from ${signing.provenance.source}, ${signing.provenance.slot}`
+              : html`signed by <tes-digest value=${signing.keyid} label="key id"></tes-digest>, key from ${visible(signing.provenance.source)}, ${visible(signing.provenance.slot)}`
           }</dd>
           <dt>Pinned genesis</dt>
           <dd>${trust === undefined ? "none" : html`<tes-digest value=${trust.genesis} label="genesis hash"></tes-digest>`}</dd>
@@ -160,7 +166,7 @@ export class PulseReport extends Panel {
                 ${registry.incidents.slice(0, 12).map(
                   ({ error, what, at }) => html`<li>
                     <b>${explain(error)}</b>
-                    <div class="muted break">${moment(at)}, ${what}: <code>${error.code}</code> ${error.detail ?? ""}</div>
+                    <div class="muted break">${moment(at)}, ${visible(what)}: <code>${error.code}</code> ${visible(error.detail ?? "")}</div>
                   </li>`,
                 )}
               </ul>`

@@ -2,10 +2,11 @@
 
 import { css, html, nothing } from "lit";
 import type { JsonValue, ProvenRelease, TesError } from "../../client/index.ts";
+import { isEntityId } from "../../protocol/ids.ts";
 import { pathOf } from "../../protocol/paths.ts";
 import { addressOf } from "../model/route.ts";
-import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
-import { bytes, count, moment, plural } from "../model/words.ts";
+import { asTesError, findingOf, tell } from "../model/verdict.ts";
+import { bytes, count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import { quoted, reachOf } from "./command.ts";
 import "./digest.ts";
@@ -92,13 +93,13 @@ export class Release extends Panel {
     const { registry, found, error } = this;
     return html`<div class="page">
       <header>
-        <p class="small"><a href=${addressOf(registry.name, "releases")}>Releases</a> <span class="muted">/</span> <a class="break" href=${addressOf(registry.name, "entities", this.entity)}>${this.entity}</a></p>
-        <p class="version">${this.version}</p>
+        <p class="small"><a href=${addressOf(registry.name, "releases")}>Releases</a> <span class="muted">/</span> ${isEntityId(this.entity) ? html`<a class="break" href=${addressOf(registry.name, "entities", this.entity)}>${this.entity}</a>` : "no entity"}</p>
+        <p class="version">${visible(this.version)}</p>
         ${
           error !== undefined
             ? html`<p class="note ${findingOf(error) === "refused" || findingOf(error) === "answer" ? "refused" : "warn"}">
                 <tes-badge standing=${findingOf(error) === "outage" ? "outage" : findingOf(error) === "refused" ? "refused" : "unchecked"}></tes-badge><br />
-                ${explain(error)} ${error.detail ?? ""} ${remedyOf(error)}</p>`
+                ${tell(error)}</p>`
             : found === undefined
               ? html`<tes-badge standing="checking" word="Checking every signature"></tes-badge>`
               : html`<tes-badge standing="proven" word="Proven here: ${plural(found.signers.length, "publisher")} of ${count(found.publishers.keys)} signed, ${count(found.publishers.threshold)} had to"></tes-badge>`
@@ -112,7 +113,7 @@ export class Release extends Panel {
   #fetched(name: string, sha256: string) {
     const { name: registry, trust } = this.registry;
     if (trust?.visibility !== "public") return "stored here";
-    return html`<a href=${pathOf.artifact(registry, sha256)} download=${name}>fetch it from here</a>`;
+    return html`<a href=${pathOf.artifact(registry, sha256)} download=${visible(name)}>fetch it from here</a>`;
   }
 
   #whole(found: ProvenRelease) {
@@ -145,10 +146,10 @@ export class Release extends Panel {
           <thead><tr><th scope="col">Name</th><th scope="col">Size</th><th scope="col">SHA-256</th><th scope="col">Where</th></tr></thead>
           <tbody>${subjects.slice(0, MAX_FILES_SHOWN).map(
             ({ name, size, sha256, downloadLocation }) => html`<tr>
-              <td class="break">${name}</td>
+              <td class="break">${visible(name)}</td>
               <td class="muted">${bytes(size)}</td>
-              <td><tes-digest value=${sha256} label="SHA-256 of ${name}"></tes-digest></td>
-              <td class="break muted">${downloadLocation ?? this.#fetched(name, sha256)}</td>
+              <td><tes-digest value=${sha256} label="SHA-256 of ${visible(name)}"></tes-digest></td>
+              <td class="break muted">${downloadLocation == null ? this.#fetched(name, sha256) : visible(downloadLocation)}</td>
             </tr>`,
           )}</tbody>
         </table></div>
@@ -156,14 +157,14 @@ export class Release extends Panel {
       </section>
       <section>
         <h2>How it was built, as its publishers say</h2>
-        <dl class="facts">${factsOf(found.provenance).map(([name, value]) => html`<dt>${name}</dt><dd class="break mono">${value}</dd>`)}</dl>
-        <details><summary>The whole provenance</summary><pre tabindex="0">${JSON.stringify(found.provenance, null, 2)}</pre></details>
+        <dl class="facts">${factsOf(found.provenance).map(([name, value]) => html`<dt>${name}</dt><dd class="break mono">${visible(value)}</dd>`)}</dl>
+        <details><summary>The whole provenance</summary><pre tabindex="0">${visible(JSON.stringify(found.provenance, null, 2), true)}</pre></details>
       </section>
       ${attestations.map(
         ({ predicateType, predicate, signers: by }) => html`<section>
           <h2>${titleOf(predicateType)}</h2>
-          <p class="small muted break">${predicateType}, signed by ${plural(by.length, "publisher")}</p>
-          <details><summary>Show it</summary><pre tabindex="0">${JSON.stringify(predicate, null, 2)}</pre></details>
+          <p class="small muted break">${visible(predicateType)}, signed by ${plural(by.length, "publisher")}</p>
+          <details><summary>Show it</summary><pre tabindex="0">${visible(JSON.stringify(predicate, null, 2), true)}</pre></details>
         </section>`,
       )}
       <section>

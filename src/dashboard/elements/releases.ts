@@ -4,7 +4,7 @@ import { css, html, nothing } from "lit";
 import type { TesError } from "../../client/index.ts";
 import type { ReleaseView } from "../../protocol/release-answers.ts";
 import { addressOf } from "../model/route.ts";
-import { asTesError, explain, findingOf, remedyOf } from "../model/verdict.ts";
+import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { ago, moment, plural } from "../model/words.ts";
 import "./badge.ts";
 import { define, Panel } from "./panel.ts";
@@ -89,7 +89,7 @@ export class Releases extends Panel {
 
   #list() {
     if (this.error !== undefined && this.error.code !== "route_unknown") {
-      return html`<p class="note ${findingOf(this.error) === "refused" ? "refused" : "warn"}">${explain(this.error)} ${remedyOf(this.error)} <button type="button" @click=${() => void this.#load(undefined)}>Ask again</button></p>`;
+      return html`<p class="note ${findingOf(this.error) === "refused" ? "refused" : "warn"}">${tell(this.error)} <button type="button" @click=${() => void this.#load(undefined)}>Ask again</button></p>`;
     }
     if (this.error === undefined && this.releases === undefined)
       return html`<p class="muted" aria-busy="true">Reading the releases…</p>`;

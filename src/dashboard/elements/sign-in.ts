@@ -3,7 +3,7 @@
 import { css, html, nothing } from "lit";
 import type { TesError } from "../../client/index.ts";
 import { dialog } from "../look/dialog.ts";
-import { asTesError, explain, remedyOf } from "../model/verdict.ts";
+import { asTesError, tell } from "../model/verdict.ts";
 import { define, Panel } from "./panel.ts";
 
 export class SignIn extends Panel {
@@ -57,7 +57,7 @@ export class SignIn extends Panel {
           <input id="token" type="password" autocomplete="off" spellcheck="false" required aria-describedby="about" ?disabled=${this.busy} />
           <p id="about" class="muted tiny">It is exchanged at once for a session of this page that lasts 15 minutes, and then forgotten. Make one: <code>tes token mint --registry ${this.registry.name} --scope 'bump:*' --scope watch --scope read --out me.token</code></p>
         </div>
-        ${this.error === undefined ? nothing : html`<p class="note refused" role="alert">${explain(this.error)} ${this.error.detail ?? ""} ${remedyOf(this.error)}</p>`}
+        ${this.error === undefined ? nothing : html`<p class="note refused" role="alert">${tell(this.error)}</p>`}
         <div class="ends">
           <button type="button" @click=${() => this.#dialog?.close()}>Cancel</button>
           <button type="submit" class="primary" ?disabled=${this.busy}>${this.busy ? "Signing in…" : "Sign in"}</button>

@@ -55,6 +55,16 @@ export const base = css`
   .tiny {
     font-size: var(--t12);
   }
+  /* Text of others: whichever way it runs, what stands beside it stays where it is. */
+  .break,
+  .foreign,
+  dd,
+  td,
+  li,
+  code,
+  pre {
+    unicode-bidi: isolate;
+  }
   .break {
     overflow-wrap: anywhere;
   }

@@ -105,6 +105,10 @@ export const shell = css`
   .gap {
     flex: 1;
   }
+  /* Whatever else gives way, what stands at the end of the bar is whole. */
+  .bar tes-pulse {
+    flex: none;
+  }
   .theme {
     padding: 0 var(--s8);
   }
@@ -259,6 +263,8 @@ export const shell = css`
       padding: 0 var(--s8);
     }
     .bar select {
+      flex: 0 1 auto;
+      min-width: 0;
       max-width: 110px;
     }
     .columns.with-tree,
@@ -283,6 +289,16 @@ export const shell = css`
         transform: translateY(16px);
         opacity: 0;
       }
+    }
+  }
+  @media (max-width: 420px) {
+    /* In the palette too. */
+    .theme,
+    .gap {
+      display: none;
+    }
+    .bar tes-pulse {
+      margin-left: auto;
     }
   }
 `;

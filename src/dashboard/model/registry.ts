@@ -6,11 +6,11 @@ import type {
   StateAnswer,
   Statement,
   TesClient,
-  TesError,
   Trust,
   VerifiedResponse,
   Watched,
 } from "../../client/index.ts";
+import { TesError } from "../../client/index.ts";
 import { createProofs, type Proof, type Proofs } from "./proofs.ts";
 import { asTesError, findingOf } from "./verdict.ts";
 import { versionIn } from "./words.ts";
@@ -37,6 +37,11 @@ export interface RegistryOptions {
   /** The same as nobody in particular: a session without the scope `watch` follows a public log like anyone. */
   readonly anyone: TesClient;
   readonly now: () => number;
+  /** The page's refusals by registry key (origin and name): they outlast this object, and only a reload clears them. */
+  readonly refusals: Map<string, Incident>;
+  readonly key: string;
+  /** False for a session that lacks the scope `watch`: it asks for no ticket, and is no less a session for that. */
+  readonly mayWatch: () => boolean;
 }
 
 /** Statements that are shown at once when the page opens, and that stay in the feed. */
@@ -64,21 +69,28 @@ export class Registry extends EventTarget {
   /** Newest first. */
   feed: readonly Watched[] = [];
   incidents: readonly Incident[] = [];
-  /** What was refused first. It stays: nothing that comes later makes it good. */
-  refusal: Incident | undefined;
+  /** Who is signed in may read and not follow: what is shown was read once, and no feed moves it on. */
+  blind = false;
   /** Why there is nothing to show. */
   failure: TesError | undefined;
 
   /** Who follows the log. */
   #follower: TesClient;
   readonly #anyone: TesClient;
+  readonly #refusals: Map<string, Incident>;
+  readonly #key: string;
+  readonly #mayWatch: () => boolean;
   #stop: AbortController | undefined;
   /** Statements from here on are not in the state that was answered: they move it. */
   #applied = 0;
   #told = false;
 
-  constructor({ name, client, anyone, now }: RegistryOptions) {
+  constructor({ name, client, anyone, now, refusals, key, mayWatch }: RegistryOptions) {
     super();
+    this.#refusals = refusals;
+    this.#key = key;
+    this.#mayWatch = mayWatch;
+    if (this.refusal !== undefined) this.incidents = [this.refusal];
     this.name = name;
     this.client = client;
     this.#follower = client;
@@ -93,12 +105,18 @@ export class Registry extends EventTarget {
     );
   }
 
+  /** What was refused first, while this page is open. It stays: nothing that comes later makes it good. */
+  get refusal(): Incident | undefined {
+    return this.#refusals.get(this.#key);
+  }
+
   /** Reads the state and follows the log, until {@link close}. */
   async open(): Promise<void> {
     this.#stop?.abort();
     const stop = new AbortController();
     this.#stop = stop;
     this.#follower = this.client;
+    this.blind = false;
     try {
       this.trust = await this.client.trust();
       await this.refresh();
@@ -149,7 +167,7 @@ export class Registry extends EventTarget {
     if (finding !== "refused" && finding !== "outage") return;
     const incident = { error, what, at: this.now() };
     this.incidents = [incident, ...this.incidents].slice(0, MAX_INCIDENTS);
-    if (finding === "refused") this.refusal ??= incident;
+    if (finding === "refused" && this.refusal === undefined) this.#refusals.set(this.#key, incident);
     this.tell();
   }
 
@@ -180,6 +198,7 @@ export class Registry extends EventTarget {
       }
     } catch (thrown) {
       this.failed(thrown, `statements from ${from}`);
+      if (this.blind) throw new TesError("forbidden", { detail: "The log is followed with the scope watch." });
       throw thrown;
     }
     stop.abort();
@@ -211,8 +230,9 @@ export class Registry extends EventTarget {
         return this.#follow(signal);
       }
       this.link = "stopped";
+      this.blind = !this.#mayWatch() && asTesError(thrown).code === "token_missing";
       this.failed(thrown, "the live feed");
-      this.dispatchEvent(new CustomEvent("stopped", { detail: asTesError(thrown) }));
+      if (!this.blind) this.dispatchEvent(new CustomEvent("stopped", { detail: asTesError(thrown) }));
       this.tell();
     }
   }

@@ -1,6 +1,7 @@
 /** What a glance tells: proven by this browser, refused by it, not checked yet, being checked, or out of reach. */
 
 import { ERRORS, type ErrorCode, TesError } from "../../client/index.ts";
+import { visible } from "./words.ts";
 
 export type Standing = "proven" | "refused" | "unchecked" | "checking" | "outage";
 
@@ -77,7 +78,7 @@ export function verdictOf(error: TesError, at: number): Verdict {
   return { standing: finding === "refused" ? "refused" : finding === "outage" ? "outage" : "unchecked", error, at };
 }
 
-/** The plain sentence for a refusal or an outage. */
+/** The plain sentence for a refusal or an outage, without the detail. */
 export function explain(error: TesError): string {
   switch (error.code) {
     case "digest_mismatch":
@@ -94,7 +95,7 @@ export function explain(error: TesError): string {
     case "checkpoint_inconsistent":
       return "The log is not the one that this browser saw before. The authority forked or rewrote it.";
     default:
-      return error.message;
+      return ERRORS[error.code].title;
   }
 }
 
@@ -105,3 +106,7 @@ export function asTesError(thrown: unknown): TesError {
 
 /** What to do next. */
 export const remedyOf = (error: TesError): string => ERRORS[error.code].remedy;
+
+/** The whole of it: the sentence, the detail where there is one, and what to do next. */
+export const tell = (error: TesError): string =>
+  [explain(error), visible(error.detail ?? ""), remedyOf(error)].filter((part) => part !== "").join(" ");

@@ -8,6 +8,30 @@ const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle:
 export const count = (n: number): string => number.format(n);
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
+/** Controls, marks that turn or hide text, and breaks of lines that are no line feed. */
+const UNSEEN = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+const UNSEEN_IN_LINES = /[^\P{Cc}\n\t]|[\p{Cf}\u2028\u2029]/gu;
+
+/**
+ * Text that others wrote, with what does not show in it made visible, so that it reads as it is and moves nothing
+ * around it. With `lines`, line feeds and tabs stay.
+ *
+ * @example
+ * visible("a\u202eb"); // "a\\u{202e}b"
+ */
+export function visible(text: string, lines = false): string {
+  const named = (mark: string): string => `\\u{${mark.codePointAt(0)!.toString(16)}}`;
+  return lines ? text.replaceAll("\r\n", "\n").replace(UNSEEN_IN_LINES, named) : text.replace(UNSEEN, named);
+}
+
+/** The same for each text in a value of JSON. */
+export function visibleIn<T>(value: T): T {
+  if (typeof value === "string") return visible(value) as T;
+  if (Array.isArray(value)) return value.map(visibleIn) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [visible(name), visibleIn(one)])) as T;
+}
+
 /** 8 and 4 characters; copying gives the whole. */
 export function short(digest: string): string {
   return digest.length <= 14 ? digest : `${digest.slice(0, 8)}…${digest.slice(-4)}`;
@@ -48,6 +72,10 @@ export interface Said {
 
 /** Reads a statement for people. One that this release does not know is named by its type. */
 export function say(statement: Statement | undefined, type: string): Said {
+  return visibleIn(sayOf(statement, type));
+}
+
+function sayOf(statement: Statement | undefined, type: string): Said {
   if (statement === undefined) return { about: type, text: "of a newer kind than this page knows" };
   switch (statement.type) {
     case "registry.genesis":

@@ -72,6 +72,16 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     between.answers = undefined;
     await page.getByRole("link", { name: "Keys", exact: true }).click();
     await page.getByText("refused", { exact: true }).first().waitFor();
+    // And when another registry was looked at in between.
+    await page.evaluate(() => {
+      location.hash = "#/nowhere/entities";
+    });
+    await page.getByRole("heading", { name: /There is no registry named nowhere/ }).waitFor();
+    await page.getByRole("link", { name: "TES, nowhere" }).waitFor();
+    await page.goBack();
+    await page.getByRole("link", { name: "TES, default" }).waitFor();
+    await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();
+    expect(await page.getByRole("button", { name: /^refused/ }).count()).toBe(1);
     await context.close();
   });
 
@@ -115,6 +125,10 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     between.cut = true;
     await page.getByText(/The authority is out of reach/).waitFor();
     await page.getByText("out of reach", { exact: true }).first().waitFor();
+    // And whole, on the narrowest screen too.
+    await page.setViewportSize({ width: 360, height: 780 });
+    const box = await page.locator("tes-pulse button").boundingBox();
+    expect(box!.x + box!.width).toBeLessThanOrEqual(360);
     between.cut = false;
     await page.getByText("live", { exact: true }).first().waitFor();
     await context.close();

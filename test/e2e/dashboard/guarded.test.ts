@@ -63,6 +63,20 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
     await context.close();
   });
 
+  test("a token that may only read keeps its session: the page says that the live feed needs another scope", async () => {
+    const { page, context } = await sit(browser, `${stage.url}/dash#/hidden/entities`);
+    await page.getByRole("heading", { name: "This registry is read by holders of a token." }).waitFor();
+    await signIn(page, stage.token({ registry: "hidden", scope: ["read"] }));
+    await page.getByText(/live feed needs the scope watch/).waitFor();
+    await page.getByRole("treeitem", { name: /unannounced.*7\.7\.7/ }).waitFor();
+    await page.getByText("no live feed", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
+    await page.reload();
+    await page.getByText(/live feed needs the scope watch/).waitFor();
+    await page.getByRole("button", { name: "Sign out" }).waitFor();
+    await context.close();
+  });
+
   test("registries are switched in the bar, each with its own session", async () => {
     const { page, context, complaints } = await sit(browser, `${stage.url}/dash`);
     await signIn(page, stage.token({ scope: ["read", "watch"] }));
@@ -76,6 +90,15 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
     await page.getByRole("button", { name: "Sign out" }).waitFor();
     expect(await textOf(page)).not.toContain("unannounced");
     expect(complaints).toEqual([]);
+    // A registry that nobody lists stands in the choice for as long as it is looked at.
+    await page.evaluate(() => {
+      location.hash = "#/nowhere/entities";
+    });
+    await page.getByRole("heading", { name: /There is no registry named nowhere/ }).waitFor();
+    expect(await page.getByLabel("Registry").inputValue()).toBe("nowhere");
+    await page.goBack();
+    await page.getByRole("treeitem", { name: /agent:scout/ }).waitFor();
+    expect(await page.getByLabel("Registry").inputValue()).toBe("default");
     await context.close();
   });
 

@@ -178,6 +178,23 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
     await context.close();
   });
 
+  test("a long reason is clamped where it stands, and opens on demand", async () => {
+    const reason = `${"line\n".repeat(40)}z${"\u0300".repeat(60)}`;
+    const { receipt } = (await stage.post("/v1/default/bump", { entity: "agent:scout", scope: "patch", reason })) as {
+      receipt: { statement: { seq: number } };
+    };
+    expect(receipt).toBeDefined();
+    const { page, context } = await sit(browser, `${stage.url}/dash#/default/entities/agent:scout`);
+    const text = page.locator("main tes-reason .text").first();
+    await text.waitFor();
+    expect((await text.boundingBox())!.height).toBeLessThan(150);
+    const drawer = page.getByRole("complementary", { name: "Evidence" });
+    await drawer.getByRole("button", { name: "more", exact: true }).click();
+    await drawer.getByRole("button", { name: "less", exact: true }).waitFor();
+    expect((await drawer.locator("tes-reason .text").boundingBox())!.height).toBeGreaterThan(400);
+    await context.close();
+  });
+
   test.each([360, 768])("at %d px nothing is wider than the page", async (width) => {
     const { page, context } = await sit(browser, `${stage.url}/dash`, { viewport: { width, height: 780 } });
     await signIn(page, stage.token({ scope: ["admin"] }));

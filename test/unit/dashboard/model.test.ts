@@ -7,8 +7,8 @@ import { type EntityView, ERRORS, type ErrorCode, TesError } from "../../../src/
 import { forgetPin, givenPin, pinSource, storedPins, trusting } from "../../../src/dashboard/model/pins.ts";
 import { addressOf, parseAddress, TABS } from "../../../src/dashboard/model/route.ts";
 import { branchesOf, cascadeOf, linesOf } from "../../../src/dashboard/model/tree.ts";
-import { explain, findingOf, verdictOf } from "../../../src/dashboard/model/verdict.ts";
-import { ago, bytes, say, short, versionIn } from "../../../src/dashboard/model/words.ts";
+import { explain, findingOf, tell, verdictOf } from "../../../src/dashboard/model/verdict.ts";
+import { ago, bytes, say, short, versionIn, visible } from "../../../src/dashboard/model/words.ts";
 
 const HEX = "ab".repeat(32);
 
@@ -146,7 +146,21 @@ describe("standings", () => {
   });
 });
 
+test("an error is told with its detail once, and with what to do", () => {
+  const told = tell(new TesError("forbidden", { detail: "It lacks bump\u202e." }));
+  expect(told.split("It lacks bump\\u{202e}.")).toHaveLength(2);
+  expect(told).toContain(ERRORS.forbidden.remedy);
+  expect(explain(new TesError("forbidden", { detail: "It lacks bump." }))).toBe(ERRORS.forbidden.title);
+});
+
 describe("words", () => {
+  test("what does not show in a text of others is made visible", () => {
+    expect(visible("a\u202eb\u0000c\u00add\ne")).toBe("a\\u{202e}b\\u{0}c\\u{ad}d\\u{a}e");
+    expect(visible("a\r\n\tb\u2066\u2028\u001b", true)).toBe("a\n\tb\\u{2066}\\u{2028}\\u{1b}");
+    expect(visible("שלום 東京 é", true)).toBe("שלום 東京 é");
+    expect(say(undefined, "new\u202ekind").about).toBe("new\\u{202e}kind");
+  });
+
   test("digests are short, times and sizes plain", () => {
     expect(short(HEX)).toBe("abababab…abab");
     expect(ago(0, 400)).toBe("0.4 s ago");
