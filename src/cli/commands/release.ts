@@ -244,7 +244,7 @@ const pathOf = (files: readonly HashedFile[], name: string): string => files.fin
 function describeDraft(draft: ReleaseDraft, target: Target, subjects: readonly Subject[]): string {
   const rows = subjects.map(({ name, size, sha256 }) => [name, showBytes(size), sha256]);
   return (
-    `${target.entity}@${target.version}, ${draft.payloads.length - 1} bills of materials, signed by ${draft.signers.length}\n` +
+    `${target.entity}@${target.version}, bills of materials: ${draft.payloads.length - 1}, signed by ${draft.signers.length}\n` +
     table([{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }], rows)
   );
 }

@@ -82,7 +82,9 @@ export function parseUrlTemplate(
   };
   const probe = fill("a");
   if (!URL.canParse(probe) || !probe.startsWith("https://")) throw refuse("takes an https:// address.");
-  const { username, password } = new URL(probe);
+  const { username, password, search, hash } = new URL(probe);
   if (username !== "" || password !== "") throw refuse("is published: it takes no user and no password.");
+  // What stands there signs addresses, or names a session: neither is for a log that everybody reads for ever.
+  if (search !== "" || hash !== "") throw refuse("is published: it takes no query and no fragment.");
   return fill;
 }

@@ -115,7 +115,7 @@ function provedBy({ release, pinnedBy, files, online }: Verdict): Proof[] {
       ? []
       : [
           ["now", `${online.url} has a log of size ${online.size} that still holds it`] as const,
-          ...(online.yanked === null ? [["in force", "it was not withdrawn"] as const] : []),
+          ...(online.yanked === null ? [["in force", "it is not withdrawn"] as const] : []),
         ]),
   ];
 }

@@ -133,6 +133,8 @@ describe("addresses", () => {
   test.each([
     ["http://dl.example/{file}", 1],
     ["https://u:p@dl.example/{file}", 1],
+    ["https://dl.example/{file}?sig=abc", 1],
+    ["https://dl.example/{file}#part", 1],
     ["dl.example/{file}", 1],
     ["https://dl.example/{what}", 1],
     ["https://dl.example/{file", 1],
