@@ -4,6 +4,7 @@ import { css, html, nothing } from "lit";
 import { addressOf } from "../model/route.ts";
 import { count, plural, visible } from "../model/words.ts";
 import "./badge.ts";
+import { inRegistry } from "./command.ts";
 import "./digest.ts";
 import { define, Panel } from "./panel.ts";
 import "./statements.ts";
@@ -89,14 +90,14 @@ export class Overview extends Panel {
       </dl>
       ${
         entities.size === 0
-          ? html`<div class="empty"><p>There is no entity yet. This declares the first:</p><code>tes entity declare global:main</code></div>`
+          ? html`<div class="empty"><p>There is no entity yet. This declares the first:</p><code>tes entity declare global:main${inRegistry(registry.name)}</code></div>`
           : nothing
       }
       <section>
         <h2>As it happens</h2>
         ${
           feed.length === 0
-            ? html`<div class="empty"><p>Nothing was written yet. The first statement makes this list:</p><code>tes init</code></div>`
+            ? html`<div class="empty"><p>Nothing was written yet. The first statement makes this list:</p><code>tes init${inRegistry(registry.name)}</code></div>`
             : html`<tes-statements .registry=${registry} .tick=${this.tick} .statements=${feed.slice(0, 40)}></tes-statements>`
         }
       </section>
