@@ -47,6 +47,7 @@ export class App extends LitElement {
     registries: { state: true },
     online: { state: true },
     loaded: { state: true },
+    unfetched: { state: true },
     theme: { state: true },
     said: { state: true },
   };
@@ -56,6 +57,8 @@ export class App extends LitElement {
   declare registries: readonly string[];
   declare online: boolean;
   declare loaded: ReadonlySet<Tab>;
+  /** The page whose code could not be fetched. */
+  declare unfetched: Tab | undefined;
   declare theme: Theme;
   /** Said to readers that do not see. */
   declare said: string;
@@ -120,15 +123,30 @@ export class App extends LitElement {
     if (pin !== undefined) history.replaceState(null, "", addressOf(route.registry, route.tab, ...route.rest));
     const before = this.route;
     this.route = route;
-    const later = LATER[route.tab];
-    if (later !== undefined && !this.loaded.has(route.tab)) {
-      void later().then(() => {
-        this.loaded = new Set([...this.loaded, route.tab]);
-      });
-    }
+    if (before !== undefined && addressIn(before) !== addressIn(route)) this.#closeDialogs();
+    void this.#fetchTab(route.tab);
     if (before !== undefined && (before.tab !== route.tab || before.rest[0] !== route.rest[0]))
       this.subject = undefined;
   };
+
+  /** What a dialog asks is about the page that it was opened on. */
+  #closeDialogs(): void {
+    for (const one of this.renderRoot?.querySelectorAll?.("tes-palette, tes-bump, tes-sign-in") ?? [])
+      one.shadowRoot?.querySelector("dialog")?.close();
+  }
+
+  /** The code of a page that a cold load does without. */
+  async #fetchTab(tab: Tab): Promise<void> {
+    const later = LATER[tab];
+    if (later === undefined || this.loaded.has(tab)) return;
+    this.unfetched = undefined;
+    try {
+      await later();
+      this.loaded = new Set([...this.loaded, tab]);
+    } catch {
+      if (this.route.tab === tab) this.unfetched = tab;
+    }
+  }
 
   #open(name: string, pin: string | undefined): void {
     this.#registry?.close();
@@ -157,7 +175,14 @@ export class App extends LitElement {
       mayWatch: () => access.signed?.scope.includes("watch") ?? true,
     });
     this.#registry = registry;
-    registry.addEventListener("change", () => this.#moved());
+    let link = registry.link;
+    registry.addEventListener("change", () => {
+      // Back again: so is what could not be fetched meanwhile.
+      const back = link !== "live" && registry.link === "live";
+      link = registry.link;
+      if (back && this.unfetched !== undefined) void this.#fetchTab(this.unfetched);
+      this.#moved();
+    });
     registry.addEventListener("statement", (event) => {
       const { index, json, statement } = (event as CustomEvent<Watched>).detail;
       const { about, text, code } = say(statement, String(json.type));
@@ -387,6 +412,13 @@ export class App extends LitElement {
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Checking the chain of keys of ${registry.name}"></tes-badge></div>`;
     }
     const { tab, rest } = this.route;
+    if (this.unfetched === tab) {
+      return html`<div class="loading"><div role="alert">
+        <tes-badge standing="outage" word="This page could not be fetched. It is fetched again when the authority answers."></tes-badge>
+        <p class="row"><button type="button" @click=${() => void this.#fetchTab(tab)}>Try again</button>
+          <button type="button" class="plain" @click=${() => location.reload()}>Load everything again</button></p>
+      </div></div>`;
+    }
     if (!this.loaded.has(tab))
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Opening"></tes-badge></div>`;
     const access = this.#access;
@@ -418,3 +450,5 @@ export class App extends LitElement {
   };
 }
 define("tes-app", App);
+
+const addressIn = ({ registry, tab, rest }: Route): string => addressOf(registry, tab, ...rest);

@@ -134,6 +134,19 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     await context.close();
   });
 
+  test("a page whose code cannot be fetched says so, and is there once the authority is", async () => {
+    const { page, context } = await open();
+    await page.getByText("live", { exact: true }).first().waitFor();
+    between.cut = true;
+    await page.getByText(/The authority is out of reach/).waitFor();
+    await page.getByRole("link", { name: "Guards", exact: true }).click();
+    await page.getByText(/This page could not be fetched/).waitFor();
+    await page.getByRole("button", { name: "Try again" }).waitFor();
+    between.cut = false;
+    await page.getByRole("heading", { name: "Guards", level: 1 }).waitFor();
+    await context.close();
+  });
+
   test("a pin in the address: the right one is kept, another is red and stays red after a reload", async () => {
     const { genesis } = (await (await fetch(`${stage.url}/v1/default`)).json()) as { genesis: string };
     const { page, context } = await open(`#pin=${genesis}`);

@@ -207,6 +207,12 @@ describe.skipIf(noBrowser !== undefined)("people at the dashboard", () => {
       await page.keyboard.press(key);
       await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
     }
+    // A dialog does not outlast the page that it was opened on.
+    await page.keyboard.press("Control+k");
+    await page.getByRole("dialog").waitFor();
+    await page.goBack();
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await page.getByRole("heading", { name: "Guards", level: 1 }).waitFor();
     await page.keyboard.press("1");
     // The tree: down to the last line, and open it.
     while (!(await focused(page)).includes("agent:scout")) await page.keyboard.press("Tab");
