@@ -1,6 +1,7 @@
 /** The registry itself: what it is, how far its log is, and what comes in. */
 
 import { css, html, nothing } from "lit";
+import { pinSource } from "../model/pins.ts";
 import { addressOf } from "../model/route.ts";
 import { count, plural, visible } from "../model/words.ts";
 import "./badge.ts";
@@ -48,6 +49,7 @@ export class Overview extends Panel {
     const { registry } = this;
     const { state, trust, entities, size, feed, signing } = registry;
     if (state === undefined) return nothing;
+    const linked = pinSource(localStorage, `${location.origin}/${registry.name}`) === "address";
     const retired = [...entities.values()].filter((one) => one.retired === true).length;
     const bumps = feed.filter(({ json }) => json.type === "version.bumped").length;
     return html`<div class="page">
@@ -71,7 +73,7 @@ export class Overview extends Panel {
       </div>
       <dl class="facts">
         <dt>Genesis</dt>
-        <dd><tes-digest value=${state.genesis} label="genesis hash"></tes-digest></dd>
+        <dd><tes-digest value=${state.genesis} label="genesis hash"></tes-digest>${linked ? ", which a link named that was opened in this browser" : nothing}</dd>
         <dt>Origin of the log</dt>
         <dd class="mono break">${visible(state.origin)}</dd>
         <dt>Signing key</dt>
