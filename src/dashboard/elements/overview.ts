@@ -67,9 +67,9 @@ export class Overview extends Panel {
         <p class="lede">A ${state.visibility} registry. Choose an entity to see its version, what moves with it, and the proof.</p>
       </header>
       <div class="numbers">
-        <div><b>${count(size)}</b><span>statements in the log</span></div>
-        <div><b>${count(entities.size - retired)}</b><span>entities${retired > 0 ? `, and ${plural(retired, "retired one")}` : ""}</span></div>
-        <div><b>${count(bumps)}</b><span>bumps among the last ${count(feed.length)}</span></div>
+        <div><b>${count(size)}</b><span>${size === 1 ? "statement" : "statements"} in the log</span></div>
+        <div><b>${count(entities.size - retired)}</b><span>${entities.size - retired === 1 ? "entity" : "entities"}${retired > 0 ? `, and ${plural(retired, "retired one")}` : ""}</span></div>
+        <div><b>${count(bumps)}</b><span>${bumps === 1 ? "bump" : "bumps"} among the last ${count(feed.length)}</span></div>
       </div>
       <dl class="facts">
         <dt>Genesis</dt>

@@ -210,6 +210,8 @@ describe.skipIf(noBrowser !== undefined)("people at the dashboard", () => {
     // A dialog does not outlast the page that it was opened on.
     await page.keyboard.press("Control+k");
     await page.getByRole("dialog").waitFor();
+    await page.keyboard.type("#99999");
+    await page.getByText("Nothing has that number.").waitFor();
     await page.goBack();
     await page.getByRole("dialog").waitFor({ state: "hidden" });
     await page.getByRole("heading", { name: "Guards", level: 1 }).waitFor();
