@@ -11,9 +11,10 @@ import { listRegistries } from "../model/registries.ts";
 import { type Incident, Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
-import { explain, findingOf } from "../model/verdict.ts";
+import { findingOf } from "../model/verdict.ts";
 import { say, visible } from "../model/words.ts";
 import "./badge.ts";
+import { bannerOf, unfetched } from "./banner.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
 import "./digest.ts";
@@ -324,7 +325,7 @@ export class App extends LitElement {
             html`<li><a href=${addressOf(registry.name, name)} aria-current=${name === tab ? "page" : nothing}>${name[0]!.toUpperCase() + name.slice(1)}</a></li>`,
         )}
       </ul></nav>
-      ${this.#banner()}
+      ${bannerOf(registry, this.online, () => this.#show({ kind: "pulse" }))}
       <div class="columns ${tree ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
         ${
           tree
@@ -376,33 +377,6 @@ export class App extends LitElement {
     </header>`;
   }
 
-  #banner() {
-    const { refusal, link, retryAt, failure, blind } = this.#registry;
-    if (refusal !== undefined) {
-      return html`<div class="banner refused" role="alert">
-        <tes-badge standing="refused" word=${explain(refusal.error)}></tes-badge>
-        <button type="button" class="plain" @click=${() => this.#show({ kind: "pulse" })}>Show what was refused</button>
-      </div>`;
-    }
-    if (!this.online)
-      return html`<div class="banner" role="status"><tes-badge standing="outage" word="You are offline. What is here was checked before; it goes on without a gap when you are back."></tes-badge></div>`;
-    if (blind) {
-      return html`<div class="banner" role="status">
-        <tes-badge standing="unchecked" word="The live feed needs the scope watch, which your token does not have. What is here was read and checked once."></tes-badge>
-        <button type="button" class="plain" @click=${() => void this.#registry.open()}>Read again</button>
-      </div>`;
-    }
-    if (link === "waiting" && failure === undefined) {
-      const inSeconds = Math.max(0, Math.ceil(((retryAt ?? 0) - Date.now()) / 1000));
-      return html`<div class="banner" role="status">
-        <tes-badge standing="outage" word="The authority is out of reach."></tes-badge>
-        <span class="muted small" aria-hidden="true">Trying again ${inSeconds > 0 ? `in ${inSeconds} s` : "now"}</span>
-        <button type="button" class="plain" @click=${() => void this.#registry.open()}>Now</button>
-      </div>`;
-    }
-    return nothing;
-  }
-
   #content() {
     const registry = this.#registry;
     if (registry.failure !== undefined) {
@@ -412,13 +386,7 @@ export class App extends LitElement {
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Checking the chain of keys of ${registry.name}"></tes-badge></div>`;
     }
     const { tab, rest } = this.route;
-    if (this.unfetched === tab) {
-      return html`<div class="loading"><div role="alert">
-        <tes-badge standing="outage" word="This page could not be fetched. It is fetched again when the authority answers."></tes-badge>
-        <p class="row"><button type="button" @click=${() => void this.#fetchTab(tab)}>Try again</button>
-          <button type="button" class="plain" @click=${() => location.reload()}>Load everything again</button></p>
-      </div></div>`;
-    }
+    if (this.unfetched === tab) return unfetched(() => void this.#fetchTab(tab));
     if (!this.loaded.has(tab))
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Opening"></tes-badge></div>`;
     const access = this.#access;
