@@ -6,7 +6,7 @@ import { isEntityId } from "../../protocol/ids.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
-import { givenPin, pinSource, storedPins, trusting } from "../model/pins.ts";
+import { givenPin, storedPins, trusting } from "../model/pins.ts";
 import { listRegistries } from "../model/registries.ts";
 import { type Incident, Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
@@ -18,15 +18,14 @@ import { bannerOf, unfetched } from "./banner.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
 import "./digest.ts";
-import "./entity.ts";
 import "./evidence.ts";
 import "./failure.ts";
 import { deepActive } from "./focus.ts";
 import { LATER } from "./later.ts";
-import "./overview.ts";
+import { pageOf } from "./page.ts";
 import "./palette.ts";
 import type { Action, Palette } from "./palette.ts";
-import { ABOUT, define, type PageEvents, type Subject } from "./panel.ts";
+import { define, type PageEvents, type Subject } from "./panel.ts";
 import "./pulse.ts";
 import "./sign-in.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -124,7 +123,7 @@ export class App extends LitElement {
     if (pin !== undefined) history.replaceState(null, "", addressOf(route.registry, route.tab, ...route.rest));
     const before = this.route;
     this.route = route;
-    if (before !== undefined && addressIn(before) !== addressIn(route)) this.#closeDialogs();
+    if (before !== undefined && JSON.stringify(before) !== JSON.stringify(route)) this.#closeDialogs();
     void this.#fetchTab(route.tab);
     if (before !== undefined && (before.tab !== route.tab || before.rest[0] !== route.rest[0]))
       this.subject = undefined;
@@ -281,9 +280,7 @@ export class App extends LitElement {
         .map((name) => ({
           name: `Go to registry ${name}`,
           hint: "registry",
-          run: () => {
-            location.hash = addressOf(name, "entities");
-          },
+          run: () => location.assign(addressOf(name, "entities")),
         })),
     ];
   }
@@ -385,27 +382,11 @@ export class App extends LitElement {
     if (registry.state === undefined) {
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Checking the chain of keys of ${registry.name}"></tes-badge></div>`;
     }
-    const { tab, rest } = this.route;
+    const { tab } = this.route;
     if (this.unfetched === tab) return unfetched(() => void this.#fetchTab(tab));
     if (!this.loaded.has(tab))
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Opening"></tes-badge></div>`;
-    const access = this.#access;
-    switch (tab) {
-      case "entities":
-        return rest[0] === undefined || rest[0] === ABOUT
-          ? html`<tes-overview .registry=${registry} .access=${access} .tick=${this.tick}></tes-overview>`
-          : html`<tes-entity .registry=${registry} .access=${access} .tick=${this.tick} .chosen=${rest[0]}></tes-entity>`;
-      case "history":
-        return html`<tes-history .registry=${registry} .access=${access} .tick=${this.tick} .rest=${rest}></tes-history>`;
-      case "releases":
-        return html`<tes-releases .registry=${registry} .access=${access} .tick=${this.tick} .rest=${rest}></tes-releases>`;
-      case "keys":
-        return html`<tes-keys .registry=${registry} .access=${access} .tick=${this.tick} .pinKey=${this.#pinKey} .pinSource=${pinSource(localStorage, this.#pinKey)}></tes-keys>`;
-      case "guards":
-        return html`<tes-guards .registry=${registry} .access=${access} .tick=${this.tick}></tes-guards>`;
-      case "metrics":
-        return html`<tes-metrics .registry=${registry} .access=${access} .tick=${this.tick}></tes-metrics>`;
-    }
+    return pageOf(this.route, { registry, access: this.#access, tick: this.tick, pinKey: this.#pinKey });
   }
 
   readonly #switched = (event: Event): void => {
@@ -418,5 +399,3 @@ export class App extends LitElement {
   };
 }
 define("tes-app", App);
-
-const addressIn = ({ registry, tab, rest }: Route): string => addressOf(registry, tab, ...rest);

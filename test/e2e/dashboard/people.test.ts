@@ -221,7 +221,7 @@ describe.skipIf(noBrowser !== undefined)("people at the dashboard", () => {
     await page.keyboard.press("Home");
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Enter");
-    await expect.poll(() => page.url()).toContain("agent:scout");
+    await page.getByRole("heading", { name: "agent:scout" }).waitFor();
     await command("sign out");
     await page.getByRole("button", { name: "Sign in", exact: true }).first().waitFor();
     expect(complaints).toEqual([]);
