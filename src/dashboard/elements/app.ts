@@ -6,26 +6,26 @@ import { isEntityId } from "../../protocol/ids.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
-import { givenPin, pinSource, storedPins, trusting } from "../model/pins.ts";
+import { givenPin, storedPins, trusting } from "../model/pins.ts";
 import { listRegistries } from "../model/registries.ts";
 import { type Incident, Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
-import { explain, findingOf } from "../model/verdict.ts";
+import { findingOf } from "../model/verdict.ts";
 import { say, visible } from "../model/words.ts";
 import "./badge.ts";
+import { bannerOf, unfetched } from "./banner.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
 import "./digest.ts";
-import "./entity.ts";
 import "./evidence.ts";
 import "./failure.ts";
 import { deepActive } from "./focus.ts";
 import { LATER } from "./later.ts";
-import "./overview.ts";
+import { pageOf } from "./page.ts";
 import "./palette.ts";
 import type { Action, Palette } from "./palette.ts";
-import { ABOUT, define, type PageEvents, type Subject } from "./panel.ts";
+import { define, type PageEvents, type Subject } from "./panel.ts";
 import "./pulse.ts";
 import "./sign-in.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -47,6 +47,7 @@ export class App extends LitElement {
     registries: { state: true },
     online: { state: true },
     loaded: { state: true },
+    unfetched: { state: true },
     theme: { state: true },
     said: { state: true },
   };
@@ -56,6 +57,8 @@ export class App extends LitElement {
   declare registries: readonly string[];
   declare online: boolean;
   declare loaded: ReadonlySet<Tab>;
+  /** The page whose code could not be fetched. */
+  declare unfetched: Tab | undefined;
   declare theme: Theme;
   /** Said to readers that do not see. */
   declare said: string;
@@ -120,15 +123,30 @@ export class App extends LitElement {
     if (pin !== undefined) history.replaceState(null, "", addressOf(route.registry, route.tab, ...route.rest));
     const before = this.route;
     this.route = route;
-    const later = LATER[route.tab];
-    if (later !== undefined && !this.loaded.has(route.tab)) {
-      void later().then(() => {
-        this.loaded = new Set([...this.loaded, route.tab]);
-      });
-    }
+    if (before !== undefined && JSON.stringify(before) !== JSON.stringify(route)) this.#closeDialogs();
+    void this.#fetchTab(route.tab);
     if (before !== undefined && (before.tab !== route.tab || before.rest[0] !== route.rest[0]))
       this.subject = undefined;
   };
+
+  /** What a dialog asks is about the page that it was opened on. */
+  #closeDialogs(): void {
+    for (const one of this.renderRoot?.querySelectorAll?.("tes-palette, tes-bump, tes-sign-in") ?? [])
+      one.shadowRoot?.querySelector("dialog")?.close();
+  }
+
+  /** The code of a page that a cold load does without. */
+  async #fetchTab(tab: Tab): Promise<void> {
+    const later = LATER[tab];
+    if (later === undefined || this.loaded.has(tab)) return;
+    this.unfetched = undefined;
+    try {
+      await later();
+      this.loaded = new Set([...this.loaded, tab]);
+    } catch {
+      if (this.route.tab === tab) this.unfetched = tab;
+    }
+  }
 
   #open(name: string, pin: string | undefined): void {
     this.#registry?.close();
@@ -157,7 +175,14 @@ export class App extends LitElement {
       mayWatch: () => access.signed?.scope.includes("watch") ?? true,
     });
     this.#registry = registry;
-    registry.addEventListener("change", () => this.#moved());
+    let link = registry.link;
+    registry.addEventListener("change", () => {
+      // Back again: so is what could not be fetched meanwhile.
+      const back = link !== "live" && registry.link === "live";
+      link = registry.link;
+      if (back && this.unfetched !== undefined) void this.#fetchTab(this.unfetched);
+      this.#moved();
+    });
     registry.addEventListener("statement", (event) => {
       const { index, json, statement } = (event as CustomEvent<Watched>).detail;
       const { about, text, code } = say(statement, String(json.type));
@@ -255,9 +280,7 @@ export class App extends LitElement {
         .map((name) => ({
           name: `Go to registry ${name}`,
           hint: "registry",
-          run: () => {
-            location.hash = addressOf(name, "entities");
-          },
+          run: () => location.assign(addressOf(name, "entities")),
         })),
     ];
   }
@@ -299,7 +322,7 @@ export class App extends LitElement {
             html`<li><a href=${addressOf(registry.name, name)} aria-current=${name === tab ? "page" : nothing}>${name[0]!.toUpperCase() + name.slice(1)}</a></li>`,
         )}
       </ul></nav>
-      ${this.#banner()}
+      ${bannerOf(registry, this.online, () => this.#show({ kind: "pulse" }))}
       <div class="columns ${tree ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
         ${
           tree
@@ -351,33 +374,6 @@ export class App extends LitElement {
     </header>`;
   }
 
-  #banner() {
-    const { refusal, link, retryAt, failure, blind } = this.#registry;
-    if (refusal !== undefined) {
-      return html`<div class="banner refused" role="alert">
-        <tes-badge standing="refused" word=${explain(refusal.error)}></tes-badge>
-        <button type="button" class="plain" @click=${() => this.#show({ kind: "pulse" })}>Show what was refused</button>
-      </div>`;
-    }
-    if (!this.online)
-      return html`<div class="banner" role="status"><tes-badge standing="outage" word="You are offline. What is here was checked before; it goes on without a gap when you are back."></tes-badge></div>`;
-    if (blind) {
-      return html`<div class="banner" role="status">
-        <tes-badge standing="unchecked" word="The live feed needs the scope watch, which your token does not have. What is here was read and checked once."></tes-badge>
-        <button type="button" class="plain" @click=${() => void this.#registry.open()}>Read again</button>
-      </div>`;
-    }
-    if (link === "waiting" && failure === undefined) {
-      const inSeconds = Math.max(0, Math.ceil(((retryAt ?? 0) - Date.now()) / 1000));
-      return html`<div class="banner" role="status">
-        <tes-badge standing="outage" word="The authority is out of reach."></tes-badge>
-        <span class="muted small" aria-hidden="true">Trying again ${inSeconds > 0 ? `in ${inSeconds} s` : "now"}</span>
-        <button type="button" class="plain" @click=${() => void this.#registry.open()}>Now</button>
-      </div>`;
-    }
-    return nothing;
-  }
-
   #content() {
     const registry = this.#registry;
     if (registry.failure !== undefined) {
@@ -386,26 +382,11 @@ export class App extends LitElement {
     if (registry.state === undefined) {
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Checking the chain of keys of ${registry.name}"></tes-badge></div>`;
     }
-    const { tab, rest } = this.route;
+    const { tab } = this.route;
+    if (this.unfetched === tab) return unfetched(() => void this.#fetchTab(tab));
     if (!this.loaded.has(tab))
       return html`<div class="loading" aria-busy="true"><tes-badge standing="checking" word="Opening"></tes-badge></div>`;
-    const access = this.#access;
-    switch (tab) {
-      case "entities":
-        return rest[0] === undefined || rest[0] === ABOUT
-          ? html`<tes-overview .registry=${registry} .access=${access} .tick=${this.tick}></tes-overview>`
-          : html`<tes-entity .registry=${registry} .access=${access} .tick=${this.tick} .chosen=${rest[0]}></tes-entity>`;
-      case "history":
-        return html`<tes-history .registry=${registry} .access=${access} .tick=${this.tick} .rest=${rest}></tes-history>`;
-      case "releases":
-        return html`<tes-releases .registry=${registry} .access=${access} .tick=${this.tick} .rest=${rest}></tes-releases>`;
-      case "keys":
-        return html`<tes-keys .registry=${registry} .access=${access} .tick=${this.tick} .pinKey=${this.#pinKey} .pinSource=${pinSource(localStorage, this.#pinKey)}></tes-keys>`;
-      case "guards":
-        return html`<tes-guards .registry=${registry} .access=${access} .tick=${this.tick}></tes-guards>`;
-      case "metrics":
-        return html`<tes-metrics .registry=${registry} .access=${access} .tick=${this.tick}></tes-metrics>`;
-    }
+    return pageOf(this.route, { registry, access: this.#access, tick: this.tick, pinKey: this.#pinKey });
   }
 
   readonly #switched = (event: Event): void => {

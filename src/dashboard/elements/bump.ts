@@ -250,7 +250,8 @@ export class Bump extends Panel {
   }
 
   #signIn(then: () => void): void {
-    this.access.forget();
+    // One that may not do this is a session all the same, until another takes its place.
+    if (this.error !== undefined && findingOf(this.error) === "sign-in") this.access.forget();
     this.tellPage("sign-in", { reason: "Nothing that you typed is lost: the change goes on after it.", then });
   }
 

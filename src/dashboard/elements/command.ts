@@ -11,6 +11,9 @@ export function quoted(word: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** The option that names a registry, where a command needs it. */
+export const inRegistry = (name: string): string => (name === "default" ? "" : ` --registry ${name}`);
+
 /** The options by which the command line reaches what this page shows. */
 export function reachOf(registry: string, genesis?: string): string {
   const options = [

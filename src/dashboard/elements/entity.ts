@@ -8,6 +8,7 @@ import { branchesOf, cascadeOf } from "../model/tree.ts";
 import { asTesError, explain, tell } from "../model/verdict.ts";
 import { ago, count, moment, plural, short, visible } from "../model/words.ts";
 import "./badge.ts";
+import { inRegistry } from "./command.ts";
 import "./reason.ts";
 import { define, Panel } from "./panel.ts";
 
@@ -206,7 +207,7 @@ export class Entity extends Panel {
     if (entity === undefined) {
       return html`<div class="empty">
         <p>${isEntityId(this.chosen) ? html`This registry has no entity named <b class="break">${this.chosen}</b>.` : "The address names no entity: none has such a name."}</p>
-        <code>tes entity list --registry ${this.registry.name}</code>
+        <code>tes entity list${inRegistry(this.registry.name)}</code>
       </div>`;
     }
     const colon = entity.entity.indexOf(":");

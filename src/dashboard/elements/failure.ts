@@ -1,10 +1,13 @@
 /** In place of a registry that cannot be shown: what was found, what it means, and what to do next. */
 
 import { css, html, nothing } from "lit";
+import type { TesError } from "../../client/index.ts";
+import { pinSource } from "../model/pins.ts";
 import { explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
 import { visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
+import "./digest.ts";
 import { forgetOnPurpose } from "./forget.ts";
 import { define, Panel } from "./panel.ts";
 
@@ -35,11 +38,14 @@ export class Failure extends Panel {
     const finding = findingOf(error);
     const absent = error.facts?.claim === "registry_unknown";
     const closed = finding === "sign-in" || error.code === "forbidden";
+    const hashes = this.#hashes(error);
     const title = closed
       ? "This registry is read by holders of a token."
       : absent
         ? `There is no registry named ${name} here, as far as anyone can tell you.`
-        : explain(error);
+        : hashes?.byLink === true
+          ? "A link named another registry than the one that answers here."
+          : explain(error);
     const [standing, word] = SHOWN[finding] ?? ["unchecked", "Not shown"];
     const next = closed ? "Sign in with one that has the scope read." : absent ? "" : remedyOf(error);
     const again = html`<div class="row"><button type="button" @click=${() => void this.registry.open()}>Ask again</button></div>`;
@@ -47,6 +53,15 @@ export class Failure extends Panel {
       <tes-badge standing=${standing} word=${word}></tes-badge>
       <h1 class="break">${title}</h1>
       <p class="lede">${visible(error.detail ?? "")} ${next}</p>
+      ${
+        hashes === undefined
+          ? nothing
+          : html`<dl class="facts">${hashes.both.map(
+              ([name, hash]) =>
+                html`<dt>${name}</dt><dd><tes-digest whole value=${hash} label=${name}></tes-digest></dd>`,
+            )}</dl>
+            ${hashes.byLink ? html`<p class="small">Nothing was known here of ${name} before that link was opened. Ask whoever sent it, and whoever runs this authority, which genesis is the right one.</p>` : nothing}`
+      }
       ${
         closed
           ? html`<div class="row"><button type="button" class="primary" @click=${() => this.tellPage("sign-in", {})}>Sign in</button></div>`
@@ -57,6 +72,26 @@ export class Failure extends Panel {
             : html`${absent ? html`<p>Whoever holds the key opens one:</p><tes-command text=${name === "default" ? "tes init" : `tes registry create ${name}`}></tes-command>` : nothing}${again}`
       }
     </div>`;
+  }
+
+  /** The two hashes of which one had to be the other, and who named the first. */
+  #hashes({ code, facts }: TesError): { readonly byLink: boolean; readonly both: [string, string][] } | undefined {
+    if (code !== "genesis_mismatch" || facts === undefined) return undefined;
+    const { pinned, found, remembered, given } = facts;
+    if (remembered !== undefined && given !== undefined) {
+      const both: [string, string][] = [
+        ["Genesis that this browser knows", String(remembered)],
+        ["Genesis that the link names", String(given)],
+      ];
+      return { byLink: false, both };
+    }
+    if (pinned === undefined || found === undefined) return undefined;
+    const byLink = pinSource(localStorage, this.pinKey) === "address";
+    const both: [string, string][] = [
+      [byLink ? "Genesis that a link named" : "Genesis that this browser knows", String(pinned)],
+      ["Genesis that this authority shows", String(found)],
+    ];
+    return { byLink, both };
   }
 
   #memory() {

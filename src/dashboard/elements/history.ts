@@ -7,6 +7,7 @@ import { asTesError, tell } from "../model/verdict.ts";
 import { ago, channelOf, count, moment, plural, say, short } from "../model/words.ts";
 import "./audit.ts";
 import "./badge.ts";
+import { inRegistry } from "./command.ts";
 import { define, Panel } from "./panel.ts";
 import { Window } from "./window.ts";
 
@@ -219,7 +220,7 @@ export class History extends Panel {
   #log() {
     const { size, name } = this.registry;
     if (size === 0)
-      return html`<div class="empty"><p>The log is empty. Its first statement opens the registry:</p><code>tes init --registry ${name}</code></div>`;
+      return html`<div class="empty"><p>The log is empty. Its first statement opens the registry:</p><code>tes init${inRegistry(name)}</code></div>`;
     const { first, end } = this.#window.range(size);
     const lines = [];
     for (let line = first; line < end; line++) lines.push(this.#line(size - 1 - line, line));

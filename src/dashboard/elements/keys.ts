@@ -107,7 +107,7 @@ export class Keys extends Panel {
               <p><tes-digest value=${trust.genesis} label="genesis hash"></tes-digest>${genesis.at === undefined ? nothing : html`, ${moment(genesis.at)}`}</p>
               <p>${
                 this.pinSource === "address"
-                  ? "Pinned by a link that was opened in this browser: the link vouches for it."
+                  ? "Pinned by a link that was opened in this browser: the link named it, and this authority shows the same. So the link vouches for it, and whoever sent it."
                   : "Taken on first use: this browser holds the authority to it from then on. Compare it once with the one its operator publishes."
               }</p>
             </div>

@@ -4,7 +4,7 @@ import { css, html } from "lit";
 import type { TesError } from "../../client/index.ts";
 import { parseOpenMetrics, quantile, type Reading, rate, readingOf } from "../model/openmetrics.ts";
 import { asTesError, findingOf, tell } from "../model/verdict.ts";
-import { count } from "../model/words.ts";
+import { plural } from "../model/words.ts";
 import "./badge.ts";
 import "./chart.ts";
 import { define, Panel } from "./panel.ts";
@@ -113,11 +113,11 @@ export class Metrics extends Panel {
       </div>
       <dl class="facts">
         <dt>Since the object started</dt>
-        <dd>${count(last.answers)} answers, ${count(last.failures)} of them failures; ${count(last.signatures)} signatures; ${count(last.statements)} statements</dd>
+        <dd>${plural(last.answers, "answer")}, of them ${plural(last.failures, "failure")}; ${plural(last.signatures, "signature")}; ${plural(last.statements, "statement")}</dd>
         <dt>99 of 100 answers within</dt>
         <dd>${p99 === undefined ? "–" : `${(p99 * 1000).toFixed(1)} ms`}</dd>
         <dt>Signing key</dt>
-        <dd>${count(last.cacheHits)} times from memory, ${count(last.cacheMisses)} times derived</dd>
+        <dd>${plural(last.cacheHits, "time")} from memory, ${plural(last.cacheMisses, "time")} derived</dd>
       </dl>`;
   }
 

@@ -1,9 +1,11 @@
 /** The registry itself: what it is, how far its log is, and what comes in. */
 
 import { css, html, nothing } from "lit";
+import { pinSource } from "../model/pins.ts";
 import { addressOf } from "../model/route.ts";
 import { count, plural, visible } from "../model/words.ts";
 import "./badge.ts";
+import { inRegistry } from "./command.ts";
 import "./digest.ts";
 import { define, Panel } from "./panel.ts";
 import "./statements.ts";
@@ -47,6 +49,7 @@ export class Overview extends Panel {
     const { registry } = this;
     const { state, trust, entities, size, feed, signing } = registry;
     if (state === undefined) return nothing;
+    const linked = pinSource(localStorage, `${location.origin}/${registry.name}`) === "address";
     const retired = [...entities.values()].filter((one) => one.retired === true).length;
     const bumps = feed.filter(({ json }) => json.type === "version.bumped").length;
     return html`<div class="page">
@@ -64,13 +67,13 @@ export class Overview extends Panel {
         <p class="lede">A ${state.visibility} registry. Choose an entity to see its version, what moves with it, and the proof.</p>
       </header>
       <div class="numbers">
-        <div><b>${count(size)}</b><span>statements in the log</span></div>
-        <div><b>${count(entities.size - retired)}</b><span>entities${retired > 0 ? `, and ${plural(retired, "retired one")}` : ""}</span></div>
-        <div><b>${count(bumps)}</b><span>bumps among the last ${count(feed.length)}</span></div>
+        <div><b>${count(size)}</b><span>${size === 1 ? "statement" : "statements"} in the log</span></div>
+        <div><b>${count(entities.size - retired)}</b><span>${entities.size - retired === 1 ? "entity" : "entities"}${retired > 0 ? `, and ${plural(retired, "retired one")}` : ""}</span></div>
+        <div><b>${count(bumps)}</b><span>${bumps === 1 ? "bump" : "bumps"} among the last ${count(feed.length)}</span></div>
       </div>
       <dl class="facts">
         <dt>Genesis</dt>
-        <dd><tes-digest value=${state.genesis} label="genesis hash"></tes-digest></dd>
+        <dd><tes-digest value=${state.genesis} label="genesis hash"></tes-digest>${linked ? ", which a link named that was opened in this browser" : nothing}</dd>
         <dt>Origin of the log</dt>
         <dd class="mono break">${visible(state.origin)}</dd>
         <dt>Signing key</dt>
@@ -89,14 +92,14 @@ export class Overview extends Panel {
       </dl>
       ${
         entities.size === 0
-          ? html`<div class="empty"><p>There is no entity yet. This declares the first:</p><code>tes entity declare global:main</code></div>`
+          ? html`<div class="empty"><p>There is no entity yet. This declares the first:</p><code>tes entity declare global:main${inRegistry(registry.name)}</code></div>`
           : nothing
       }
       <section>
         <h2>As it happens</h2>
         ${
           feed.length === 0
-            ? html`<div class="empty"><p>Nothing was written yet. The first statement makes this list:</p><code>tes init</code></div>`
+            ? html`<div class="empty"><p>Nothing was written yet. The first statement makes this list:</p><code>tes init${inRegistry(registry.name)}</code></div>`
             : html`<tes-statements .registry=${registry} .tick=${this.tick} .statements=${feed.slice(0, 40)}></tes-statements>`
         }
       </section>

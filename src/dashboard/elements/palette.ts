@@ -97,7 +97,7 @@ export class Palette extends Panel {
       <input id="query" role="combobox" aria-expanded="true" aria-controls="found" aria-autocomplete="list" aria-activedescendant=${found.length > 0 ? `action-${this.at}` : nothing} placeholder="Find an entity, open a page, do something" autocomplete="off" spellcheck="false" .value=${this.query} @input=${this.#typed} @keydown=${this.#keyed} />
       ${
         found.length === 0
-          ? html`<p class="none muted">Nothing has that name.</p>`
+          ? html`<p class="none muted" role="status">Nothing has that ${this.#number === undefined ? "name" : "number"}.</p>`
           : html`<ul id="found" role="listbox" aria-label="Found">
               ${found.map(
                 ({ name, hint }, index) =>
@@ -115,8 +115,7 @@ export class Palette extends Panel {
     const go = (address: string) => () => {
       location.hash = address;
     };
-    const position = /^#?(\d+)$/.exec(this.query.trim())?.[1];
-    const seq = position === undefined ? undefined : Number(position);
+    const seq = this.#number;
     return [
       ...(seq !== undefined && seq < registry.size
         ? [
@@ -149,13 +148,20 @@ export class Palette extends Panel {
     ];
   }
 
+  /** The position that was typed, if it is one. */
+  get #number(): number | undefined {
+    const digits = /^#?(\d{1,15})$/.exec(this.query.trim())?.[1];
+    return digits === undefined ? undefined : Number(digits);
+  }
+
   #find(): Action[] {
     const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = ({ name }: Action): boolean => words.every((word) => name.toLowerCase().includes(word));
     const all = this.#actions();
-    const position = /^#?\d+$/.test(this.query.trim());
     if (words.length === 0) return [...all.filter(({ hint }) => hint === "page"), ...this.extra].slice(0, MAX_SHOWN);
-    return (position ? all : all.filter(fits)).slice(0, MAX_SHOWN);
+    // A number names a statement first, and whatever has it in its name.
+    const named = `Statement ${this.#number}`;
+    return all.filter((action) => action.name === named || fits(action)).slice(0, MAX_SHOWN);
   }
 
   readonly #typed = (event: Event): void => {

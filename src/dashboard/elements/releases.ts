@@ -7,6 +7,7 @@ import { addressOf } from "../model/route.ts";
 import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { ago, moment, plural } from "../model/words.ts";
 import "./badge.ts";
+import { inRegistry } from "./command.ts";
 import { define, Panel } from "./panel.ts";
 import "./release.ts";
 
@@ -94,7 +95,7 @@ export class Releases extends Panel {
     if (this.error === undefined && this.releases === undefined)
       return html`<p class="muted" aria-busy="true">Reading the releases…</p>`;
     if (this.releases === undefined || this.releases.length === 0) {
-      return html`<div class="empty"><p>Nothing was released yet. This publishes the current version of an entity:</p><code>tes release global:main dist/*</code></div>`;
+      return html`<div class="empty"><p>Nothing was released yet. This publishes the current version of an entity:</p><code>tes release global:main dist/*${inRegistry(this.registry.name)}</code></div>`;
     }
     const now = this.registry.now();
     return html`<ul>${this.releases.map(

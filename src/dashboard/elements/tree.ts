@@ -4,7 +4,7 @@ import { css, html, nothing, type PropertyValues } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import { addressOf } from "../model/route.ts";
 import { type Line, linesOf } from "../model/tree.ts";
-import { count } from "../model/words.ts";
+import { count, plural } from "../model/words.ts";
 import "./badge.ts";
 import { ABOUT, define, Panel } from "./panel.ts";
 import { Window } from "./window.ts";
@@ -176,7 +176,7 @@ export class Tree extends Panel {
       </div>
       <div class="foot"><span aria-live="polite">${
         this.filter === ""
-          ? html`${count(this.registry.entities.size)} entities`
+          ? plural(this.registry.entities.size, "entity", "entities")
           : html`${count(this.#lines.length)} of ${count(this.registry.entities.size)} shown`
       }</span><a href=${addressOf(this.registry.name, "entities", ABOUT)}>About this registry</a></div>
     `;

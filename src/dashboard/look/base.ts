@@ -159,6 +159,7 @@ export const base = css`
   .facts {
     display: grid;
     grid-template-columns: max-content minmax(0, 1fr);
+    align-items: baseline;
     gap: var(--s8) var(--s24);
     font-size: var(--t13);
   }

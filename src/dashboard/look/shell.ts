@@ -216,6 +216,10 @@ export const shell = css`
     display: grid;
     place-items: center;
     min-height: 240px;
+    padding: var(--s16);
+  }
+  .loading .row {
+    margin-top: var(--s16);
   }
   @media (max-width: 1000px) {
     .find {

@@ -89,6 +89,8 @@ export function explain(error: TesError): string {
     case "answer_unsigned":
       return "Something answered, and nothing proves that it was the authority. That counts as an outage.";
     case "genesis_mismatch":
+      if (error.facts?.given !== undefined)
+        return "The link names another registry than this browser knows by that name.";
       return "This is not the registry that this browser knows under that name.";
     case "checkpoint_stale":
       return "The log is shorter than it was. Somebody set the authority back.";

@@ -113,9 +113,9 @@ function sayOf(statement: Statement | undefined, type: string): Said {
     case "release.attested":
       return { about: statement.entity, text: "attested", code: statement.version };
     case "release.yanked":
-      return { about: statement.entity, text: "withdrew", code: statement.version };
+      return { about: statement.entity, text: "", code: statement.version, more: "was withdrawn" };
     case "release.unyanked":
-      return { about: statement.entity, text: "took back the withdrawal of", code: statement.version };
+      return { about: statement.entity, text: "", code: statement.version, more: "is no longer withdrawn" };
     default:
       return { about: (statement as Statement).type, text: "" };
   }
@@ -135,6 +135,7 @@ export function versionIn(statement: Statement, entity: string): string | undefi
 
 /** Bytes in the unit that leaves few digits. */
 export function bytes(n: number): string {
+  if (n === 1) return "1 byte";
   const units = ["bytes", "kB", "MB", "GB", "TB"];
   let [value, unit] = [n, 0];
   while (value >= 1000 && unit < units.length - 1) {

@@ -125,12 +125,21 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     between.cut = true;
     await page.getByText(/The authority is out of reach/).waitFor();
     await page.getByText("out of reach", { exact: true }).first().waitFor();
-    // And whole, on the narrowest screen too.
-    await page.setViewportSize({ width: 360, height: 780 });
-    const box = await page.locator("tes-pulse button").boundingBox();
-    expect(box!.x + box!.width).toBeLessThanOrEqual(360);
     between.cut = false;
     await page.getByText("live", { exact: true }).first().waitFor();
+    await context.close();
+  });
+
+  test("a page whose code cannot be fetched says so, and is there once the authority is", async () => {
+    const { page, context } = await open();
+    await page.getByText("live", { exact: true }).first().waitFor();
+    between.cut = true;
+    await page.getByText(/The authority is out of reach/).waitFor();
+    await page.getByRole("link", { name: "Guards", exact: true }).click();
+    await page.getByText(/This page could not be fetched/).waitFor();
+    await page.getByRole("button", { name: "Try again" }).waitFor();
+    between.cut = false;
+    await page.getByRole("heading", { name: "Guards", level: 1 }).waitFor();
     await context.close();
   });
 
@@ -139,17 +148,21 @@ describe.skipIf(noBrowser !== undefined)("behind a proxy that meddles", () => {
     const { page, context } = await open(`#pin=${genesis}`);
     await page.getByText("live", { exact: true }).first().waitFor();
     expect(page.url()).not.toContain("pin=");
+    await page.getByText(/which a link named/).waitFor();
     await page.getByRole("link", { name: "Keys", exact: true }).click();
     await page.getByText(/Pinned by a link/).waitFor();
     const other = genesis.replace(/^./, (first) => (first === "0" ? "1" : "0"));
     await page.goto(`${stage.url}/dash#/default/entities?pin=${other}`);
-    await page.getByRole("heading", { name: /not the registry that this browser knows/ }).waitFor();
+    await page.getByRole("heading", { name: /The link names another registry/ }).waitFor();
+    await page.getByText(other).waitFor();
     await page.getByText("refused", { exact: true }).first().waitFor();
     await context.close();
     const fresh = await open(`#pin=${other}`);
-    await fresh.page.getByRole("heading", { name: /not the registry that this browser knows/ }).waitFor();
+    await fresh.page.getByRole("heading", { name: /A link named another registry/ }).waitFor();
+    for (const hash of [other, genesis]) await fresh.page.getByText(hash).waitFor();
     await fresh.page.reload();
-    await fresh.page.getByRole("heading", { name: /not the registry that this browser knows/ }).waitFor();
+    await fresh.page.getByRole("heading", { name: /A link named another registry/ }).waitFor();
+    for (const hash of [other, genesis]) await fresh.page.getByText(hash).waitFor();
     await fresh.context.close();
   });
 });

@@ -99,6 +99,17 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
     await page.goBack();
     await page.getByRole("treeitem", { name: /agent:scout/ }).waitFor();
     expect(await page.getByLabel("Registry").inputValue()).toBe("default");
+    // With all that the bar can hold, on the narrowest screen, what the pulse says is whole.
+    await page.setViewportSize({ width: 360, height: 780 });
+    const right = async (): Promise<number> => {
+      const box = await page.locator("tes-pulse button").boundingBox();
+      return Math.round(box!.x + box!.width);
+    };
+    await page.getByText("live", { exact: true }).first().waitFor();
+    expect(await right()).toBeLessThanOrEqual(360);
+    await context.setOffline(true);
+    await page.getByText("out of reach", { exact: true }).first().waitFor();
+    expect(await right()).toBeLessThanOrEqual(360);
     await context.close();
   });
 

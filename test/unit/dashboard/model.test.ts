@@ -166,7 +166,7 @@ describe("words", () => {
     expect(ago(0, 400)).toBe("0.4 s ago");
     expect(ago(0, 61_000)).toBe("1 min ago");
     expect(ago(1_000, 0)).toBe("0.0 s ago");
-    expect([bytes(999), bytes(1_000), bytes(123_456_789)]).toEqual(["999 bytes", "1.0 kB", "123 MB"]);
+    expect([1, 999, 1_000, 123_456_789].map(bytes)).toEqual(["1 byte", "999 bytes", "1.0 kB", "123 MB"]);
   });
 
   test("a bump says its own step and how many went along; which version it gives whom", () => {
@@ -186,5 +186,7 @@ describe("words", () => {
     });
     expect([versionIn(bumped, "a:2"), versionIn(bumped, "a:3")]).toEqual(["2.1.0", undefined]);
     expect(say(undefined, "new.kind").about).toBe("new.kind");
+    const yanked = { type: "release.yanked", entity: "a:1", version: "1.0.0" } as unknown as Statement;
+    expect(say(yanked, yanked.type)).toEqual({ about: "a:1", text: "", code: "1.0.0", more: "was withdrawn" });
   });
 });
