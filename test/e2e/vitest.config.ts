@@ -9,10 +9,13 @@ const DEEP = [
   "dashboard-attacks.test.ts",
   "deploy-dashboard.test.ts",
   "artifacts-attack.test.ts",
+  "key-terminal.test.ts",
   "release-broken-off.test.ts",
   "release-large.test.ts",
   "release-self.test.ts",
   "release-verifiers.test.ts",
+  "release-verify.test.ts",
+  "watch-attack.test.ts",
 ];
 const isDeep = process.env.TES_DEEP === "only";
 
