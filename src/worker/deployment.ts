@@ -3,13 +3,25 @@
  * may open registries. Only objects of this Worker can call each other, so that what comes back is believed.
  */
 
-import type { ErrorCode } from "../core/errors.ts";
+import type { ErrorCode, TesError } from "../core/errors.ts";
 import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
 import type { TokenClaims } from "../protocol/tokens.ts";
 import type { VersionDOEnv } from "./env.ts";
 
 /** Errors do not keep their class across a call. */
 export type Told<T> = { readonly ok: T } | { readonly code: ErrorCode; readonly detail: string };
+
+/** Does some work for another object or the Worker: what it throws is told by its code. */
+export const teller =
+  (report: (thrown: unknown) => TesError) =>
+  async <T>(work: () => Promise<T>): Promise<Told<T>> => {
+    try {
+      return { ok: await work() };
+    } catch (thrown) {
+      const { code, detail = "" } = report(thrown);
+      return { code, detail };
+    }
+  };
 
 /** `absent`: there is no registry `default`, so that nothing can be listed. */
 export type Listing = "absent" | "unlisted" | "listed" | "delisted";

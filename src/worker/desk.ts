@@ -4,7 +4,7 @@ import { TesError } from "../core/errors.ts";
 import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
 import { allows, type TokenClaims } from "../protocol/tokens.ts";
 import { audienceOf, createTokenVerifier } from "./auth.ts";
-import type { DeploymentCalls, Listing, Told } from "./deployment.ts";
+import { type DeploymentCalls, type Listing, teller } from "./deployment.ts";
 import type { VersionDOEnv } from "./env.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { loadSigningKey } from "./signing-key.ts";
@@ -29,14 +29,7 @@ export function createDesk<O extends { readonly ledger: Ledger; readonly writer:
   claimsOf,
   report,
 }: DeskParts<O>): Desk {
-  const tell = async <T>(work: () => Promise<T>): Promise<Told<T>> => {
-    try {
-      return { ok: await work() };
-    } catch (thrown) {
-      const { code, detail = "" } = report(thrown);
-      return { code, detail };
-    }
-  };
+  const tell = teller(report);
   const open = async (): Promise<O> => {
     const found = await opened();
     if (found instanceof TesError) throw found;

@@ -1,6 +1,7 @@
 /**
  * The routes of one registry: who may call each, what it takes, what it says. Nothing but data: the object dispatches
- * by it, and docs/answers.md and the OpenAPI document are generated from it.
+ * by it, and docs/answers.md and the OpenAPI document are generated from it. Past 400 lines, since a route is a block of
+ * data and nothing of it is read alone.
  */
 
 import type { ErrorCode } from "../core/errors.ts";

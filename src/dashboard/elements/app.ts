@@ -1,4 +1,4 @@
-/** The page: bar, tabs, columns, dialogs; and which registry it looks at. */
+/** The page: bar, tabs, columns, dialogs; and which registry it looks at. Its parts are elements; this wires them all. */
 
 import { html, LitElement, nothing, type PropertyValues } from "lit";
 import { createClient, type TesError, type Watched } from "../../client/index.ts";

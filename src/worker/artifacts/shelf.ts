@@ -14,7 +14,7 @@ import {
 } from "../../core/limits.ts";
 import type { ArtifactAnswer } from "../../protocol/release-answers.ts";
 import { allows, parseScope, type TokenClaims } from "../../protocol/tokens.ts";
-import type { Told } from "../deployment.ts";
+import { type Told, teller } from "../deployment.ts";
 import type { VersionDOEnv } from "../env.ts";
 import type { Emit } from "../events.ts";
 import type { Ledger } from "../ledger.ts";
@@ -100,14 +100,7 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
   const graceSeconds = Number(env.TES_UPLOAD_GRACE_S ?? Number.NaN);
   const grace = graceSeconds >= 0 ? graceSeconds * 1000 : UPLOAD_GRACE_MS;
 
-  const tell = async <T>(work: () => Promise<T>): Promise<Told<T>> => {
-    try {
-      return { ok: await work() };
-    } catch (thrown) {
-      const { code, detail = "" } = report(thrown);
-      return { code, detail };
-    }
-  };
+  const tell = teller(report);
   const open = async (): Promise<O> => {
     const found = await opened();
     if (found instanceof TesError) throw found;
