@@ -2,6 +2,7 @@
 
 import { css, html, nothing } from "lit";
 import type { DiffAnswer, TesError, Watched } from "../../client/index.ts";
+import { hues } from "../look/hues.ts";
 import { addressOf } from "../model/route.ts";
 import { asTesError, tell } from "../model/verdict.ts";
 import { ago, channelOf, count, moment, plural, say, short } from "../model/words.ts";
@@ -34,6 +35,7 @@ export class History extends Panel {
 
   static override styles = [
     ...Panel.styles,
+    hues,
     css`
       :host {
         display: grid;
@@ -98,24 +100,6 @@ export class History extends Panel {
       }
       .line:focus-visible {
         outline-offset: -2px;
-      }
-      .hue {
-        width: 8px;
-        height: 8px;
-        border-radius: 2px;
-        background: var(--channel-core);
-      }
-      .version {
-        background: var(--channel-version);
-      }
-      .warning {
-        background: var(--channel-warning);
-      }
-      .alert {
-        background: var(--channel-alert);
-      }
-      .external {
-        background: var(--channel-external);
       }
       .seq {
         color: var(--muted);

@@ -3,6 +3,7 @@
 import { css, html, nothing } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { Watched } from "../../client/index.ts";
+import { hues } from "../look/hues.ts";
 import { ago, channelOf, count, moment, say, short } from "../model/words.ts";
 import "./badge.ts";
 import { define, Panel } from "./panel.ts";
@@ -14,6 +15,7 @@ export class Statements extends Panel {
 
   static override styles = [
     ...Panel.styles,
+    hues,
     css`
       li {
         border-bottom: 1px solid var(--line-soft);
@@ -36,24 +38,6 @@ export class Statements extends Panel {
       }
       button:hover:not(:disabled) {
         background: var(--accent-wash);
-      }
-      .hue {
-        width: 8px;
-        height: 8px;
-        border-radius: 2px;
-        background: var(--channel-core);
-      }
-      .version {
-        background: var(--channel-version);
-      }
-      .warning {
-        background: var(--channel-warning);
-      }
-      .alert {
-        background: var(--channel-alert);
-      }
-      .external {
-        background: var(--channel-external);
       }
       .seq {
         color: var(--muted);
