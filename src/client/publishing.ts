@@ -165,8 +165,16 @@ export function createPublishing(session: Session, registry: string): Publishing
       return parseAnswer("releases", await read(pathOf.releases(registry, page)), "answer_malformed");
     },
     async bundles(entity, version) {
-      const path = pathOf.bundles(...keyOf(entity, version));
-      return parseAnswer("bundles", await read(path), "answer_malformed").bundles;
+      const { receipts } = (await found(entity, version)).answer;
+      const made: BundlesAnswer["bundles"][number][] = [];
+      // One signer's at a time: every bundle holds its payload whole, and many would not fit one answer.
+      for (const { statement } of receipts) {
+        const { signer } = statement;
+        if (typeof signer !== "string") throw new TesError("answer_malformed", { detail: "A release without signer." });
+        const path = pathOf.bundles(...keyOf(entity, version), signer);
+        made.push(...parseAnswer("bundles", await read(path), "answer_malformed").bundles);
+      }
+      return made;
     },
     async trustedRoot() {
       const json = await read(pathOf.trustedRoot(registry));

@@ -136,12 +136,16 @@ export const MAX_RECONNECT_DELAY_MS = 30_000;
 export const MAX_PUBLISHERS = 16;
 /** Files of one release: with names of ordinary length, the signed payload that lists them fits. */
 export const MAX_RELEASE_FILES = 1_000;
-/** The payload of one attestation. Escaped as a line of an export it doubles at most, and still fits a request. */
-export const MAX_ATTESTATION_BYTES = 500_000;
+/** The payload of one attestation, which is one row of storage: Cloudflare's rows end at 2 MB. */
+export const MAX_ATTESTATION_BYTES = 1_500_000;
+/** A bill of materials as a tool wrote it, before the blanks between its members are gone. */
+export const MAX_SBOM_FILE_BYTES = 8_388_608;
 /** Attestations beside the provenance of a release: an SBOM or two. */
 export const MAX_ATTESTATIONS = 4;
-/** The request that publishes: five payloads as base64, and their signatures. */
+/** The request that publishes: payloads of 3 MB together as base64, or two of the longest and a provenance, and their signatures. */
 export const MAX_RELEASE_BODY_BYTES = 4_194_304;
+/** A part of an import. A line of an export is never cut: the longest payload doubles at most where it is escaped. */
+export const MAX_IMPORT_BODY_BYTES = 4_194_304;
 /** Signatures of one envelope: as many as an entity has publishers. */
 export const MAX_ENVELOPE_SIGNATURES = 16;
 /** A file's name in a release, in UTF-8: what file systems take for one segment. */
@@ -167,6 +171,6 @@ export const MAX_MINISIGN_TRUSTED_COMMENT_BYTES = 8_000;
 export const MAX_KEY_MEMORY_BYTES = 1_073_741_824;
 export const MAX_KEY_OPERATIONS = 33_554_432;
 /** A Sigstore bundle: the largest payload and the longest statement as base64, the longest proof, and room. */
-export const MAX_BUNDLE_BYTES = 1_048_576;
+export const MAX_BUNDLE_BYTES = 2_621_440;
 /** JSON nesting of an attestation: bills of materials nest their components. */
 export const MAX_ATTESTATION_DEPTH = 64;

@@ -75,8 +75,8 @@ export const pathOf = {
     return `${base(registry)}/releases${query.size === 0 ? "" : `?${query.toString().replaceAll("%3A", ":")}`}`;
   },
   release: (registry: string, id: string, version: string): string => `${base(registry)}/releases/${id}/${version}`,
-  bundles: (registry: string, id: string, version: string): string =>
-    `${base(registry)}/releases/${id}/${version}/bundle`,
+  bundles: (registry: string, id: string, version: string, signer: string): string =>
+    `${base(registry)}/releases/${id}/${version}/bundle?signer=${signer}`,
   yank: (registry: string, id: string, version: string): string => `${base(registry)}/releases/${id}/${version}/yank`,
   unyank: (registry: string, id: string, version: string): string =>
     `${base(registry)}/releases/${id}/${version}/unyank`,

@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import { MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_RELEASE_BODY_BYTES } from "../core/limits.ts";
+import { MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_IMPORT_BODY_BYTES, MAX_RELEASE_BODY_BYTES } from "../core/limits.ts";
 import { type Page, pageOf } from "./page.ts";
 
 /** The request headers that TES reads. A header not listed here cannot influence an answer. */
@@ -47,8 +47,11 @@ export interface Answer {
   readonly shared?: { readonly size: number };
 }
 
-/** What a route takes: a release comes with the documents that it attests. */
-const maxBodyOf = (path: string): number => (/\/releases$/.test(path) ? MAX_RELEASE_BODY_BYTES : MAX_BODY_BYTES);
+/** What a route takes: a release comes with the documents that it attests, and so does its line of an export. */
+function maxBodyOf(path: string): number {
+  if (path.endsWith("/releases")) return MAX_RELEASE_BODY_BYTES;
+  return path.endsWith("/import") ? MAX_IMPORT_BODY_BYTES : MAX_BODY_BYTES;
+}
 
 /** Reads at most `limit` bytes; null when there is more. Never buffers beyond the limit. */
 export async function readBody(request: Request, limit: number): Promise<Bytes | null> {

@@ -64,10 +64,11 @@ export const RELEASE_ROUTES = {
   bundles: {
     ...read,
     path: "/releases/:entity/:version/bundle",
-    query: [],
+    query: ["signer"],
     answer: "bundles",
     codes: ["invalid_field", "release_unknown", "blob_erased"],
-    summary: "A Sigstore bundle v0.3 for each signature of a release and its attestations.",
+    summary:
+      "A Sigstore bundle v0.3 for each signature of a release and its attestations; of one signer, if one is named.",
   },
   yank: {
     ...adminWrite,

@@ -142,10 +142,16 @@ export const bundles: Handler = async (context) => {
   const row = rowOf(context);
   const { origin } = ledger.rows.registry()!;
   const log = logOf({ origin, publicKey: keys.log.raw, from: 0 });
+  const { signer } = context.query;
   const groups = attestedBy(context, row);
+  const isSigner = groups.some(({ statements }) => statements.some((statement) => statement.signer === signer));
+  if (signer !== undefined && !isSigner) {
+    throw new TesError("invalid_field", { field: "signer", detail: "It signed nothing of this release." });
+  }
   const made = groups.flatMap(({ predicateType, payload, statements }) => {
     if (payload === null) throw new TesError("blob_erased");
-    return statements.map(async (statement) => {
+    const wanted = statements.filter((statement) => signer === undefined || statement.signer === signer);
+    return wanted.map(async (statement) => {
       // Synchronous up to the signature of the checkpoint, so that root and proof are of one tree.
       const root = ledger.root();
       const { inclusion, checkpoint } = await writer.receipt(statement.seq);

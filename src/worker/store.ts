@@ -93,8 +93,11 @@ export interface Store {
   /** The two that the fold asks for. */
   readonly lookup: Lookup;
   blob(digest: string): StoredBlob | undefined;
-  /** Texts that are kept, by digest, from the one after `after` on. */
-  blobs(after: string, count: number): StoredBlob[];
+  /**
+   * Texts that are kept, by digest, from the one after `after` on, of statements below a position. Each is read when it
+   * is asked for: some are long.
+   */
+  blobs(after: string, below: number): Iterable<StoredBlob>;
   announcement(seq: number): string | undefined;
   putAnnouncement(seq: number, note: string): void;
   meta(key: MetaKey): string | undefined;
@@ -330,12 +333,18 @@ export function openStore(storage: DurableObjectStorage): Store {
     lookup: { blob: blobRow, release: releaseRow },
     blob: (digest) =>
       rows(`SELECT digest, salt, text FROM blob WHERE digest = ? AND text IS NOT NULL`, digest).map(blobOf)[0],
-    blobs: (after, count) =>
-      rows(
-        `SELECT digest, salt, text FROM blob WHERE digest > ? AND text IS NOT NULL ORDER BY digest LIMIT ?`,
+    *blobs(after, below) {
+      const cursor = sql.exec(
+        `SELECT digest, salt, text FROM blob WHERE digest > ? AND seq < ? AND text IS NOT NULL ORDER BY digest`,
         after,
-        count,
-      ).map(blobOf),
+        below,
+      );
+      try {
+        for (const row of cursor) yield blobOf(row);
+      } finally {
+        counts.read += cursor.rowsRead;
+      }
+    },
     announcement: (seq) => rows(`SELECT note FROM announcement WHERE seq = ?`, seq)[0]?.note as string | undefined,
     putAnnouncement: (seq, note) => run(`INSERT OR REPLACE INTO announcement (seq, note) VALUES (?, ?)`, seq, note),
     meta: (key) => rows(`SELECT value FROM meta WHERE key = ?`, key)[0]?.value as string | undefined,

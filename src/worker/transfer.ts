@@ -12,6 +12,7 @@ import type { Ledger } from "./ledger.ts";
 import { countOf } from "./request.ts";
 import { authorise, type Handler, keyed, type RouteContext, writeOne } from "./route.ts";
 import { type Saying, sayJson } from "./sign-response.ts";
+import type { Store } from "./store.ts";
 
 /** Rows taken from storage at once while a page fills up. */
 const ROWS_AT_ONCE = 256;
@@ -23,18 +24,28 @@ const sayLines = (lines: readonly string[]): Saying => ({
 });
 
 /** Lines from a source until a page is full; at least one, if there is one. */
-function pageOf(next: (taken: number) => readonly string[]): string[] {
+function pageOf(source: Iterable<string>): string[] {
   const lines: string[] = [];
   let bytes = 0;
-  for (;;) {
-    const more = next(lines.length);
-    if (more.length === 0) return lines;
-    for (const line of more) {
-      // Three bytes a character at most: near enough for a page, and no line is encoded twice.
-      bytes += line.length + 1;
-      if (bytes > MAX_EXPORT_PAGE_BYTES && lines.length > 0) return lines;
-      lines.push(line);
-    }
+  for (const line of source) {
+    // Three bytes a character at most: near enough for a page, and no line is encoded twice.
+    bytes += line.length + 1;
+    if (bytes > MAX_EXPORT_PAGE_BYTES && lines.length > 0) break;
+    lines.push(line);
+  }
+  return lines;
+}
+
+/** Statements as they are stored, some hundred at a time. */
+function* bodies(store: Store, from: number, size: number): Generator<string> {
+  for (let at = from; at < size; at += ROWS_AT_ONCE) {
+    yield* store.bodies(at, Math.min(ROWS_AT_ONCE, size - at));
+  }
+}
+
+function* blobLines(store: Store, after: string, size: number): Generator<string> {
+  for (const { digest, salt, text } of store.blobs(after, size)) {
+    yield canonicalize({ blob: digest, salt: toBase64(salt), text });
   }
 }
 
@@ -54,7 +65,7 @@ export const exportStatements: Handler = (context) => {
   authorise(context.claims, "admin");
   const size = sizeIn(context);
   const from = countOf(context.query, "from", size + 1);
-  return sayLines(pageOf((taken) => context.store.bodies(from + taken, Math.min(ROWS_AT_ONCE, size - from - taken))));
+  return sayLines(pageOf(bodies(context.store, from, size)));
 };
 
 export const exportAnnouncements: Handler = async (context) => {
@@ -75,18 +86,7 @@ export const exportBlobs: Handler = (context) => {
   if (!/^(?:[0-9a-f]{64})?$/.test(after)) {
     throw new TesError("invalid_field", { field: "after", detail: "A digest, or nothing." });
   }
-  let last = after;
-  return sayLines(
-    pageOf(() => {
-      for (;;) {
-        const blobs = context.store.blobs(last, ROWS_AT_ONCE);
-        const within = blobs.filter(({ digest }) => context.store.blobRow(digest)!.seq < size);
-        last = blobs.at(-1)?.digest ?? last;
-        if (within.length === 0 && blobs.length > 0) continue;
-        return within.map(({ digest, salt, text }) => canonicalize({ blob: digest, salt: toBase64(salt), text }));
-      }
-    }),
-  );
+  return sayLines(pageOf(blobLines(context.store, after, size)));
 };
 
 export const move: Handler = async (context) => {

@@ -8,5 +8,7 @@ export default defineConfig({
     include: ["**/*.test.ts"],
     isolate: false,
     setupFiles: ["./fresh.ts"],
+    // Each ends within a second or two; a machine with other work is no failure.
+    testTimeout: 60_000,
   },
 });

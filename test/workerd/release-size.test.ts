@@ -1,12 +1,16 @@
 /** What a release may be at most, on both sides, through the front door; and envelopes that nobody should send. */
 
 import { reset } from "cloudflare:test";
+import { exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type ClientOptions, createClient, openImport } from "../../src/client/index.ts";
 import { toBase64 } from "../../src/core/bytes.ts";
 import {
+  MAX_ANSWER_BYTES,
   MAX_ATTESTATION_BYTES,
   MAX_ATTESTATIONS,
   MAX_ENVELOPE_SIGNATURES,
+  MAX_IMPORT_BODY_BYTES,
   MAX_JSON_DEPTH,
   MAX_PUBLISHERS,
   MAX_RELEASE_BODY_BYTES,
@@ -80,13 +84,51 @@ test("payloads of MAX_ATTESTATION_BYTES", LARGE, async () => {
   const found = jsonOf(await ask(`/v1/acme/releases/${ENTITY}/1.0.0`));
   expect(found.payload).toHaveLength(MAX_ATTESTATION_BYTES);
   expect(found.attestations[0].payload).toHaveLength(MAX_ATTESTATION_BYTES);
-  // As many of the largest as there may be fit one request, each with all its signatures.
+  // With all the signatures that there may be, one signer's bundles fit an answer.
+  const path = `/v1/acme/releases/${ENTITY}/1.0.0/bundle`;
+  const bundles = await ask(`${path}?signer=${publishers[0]!.kid}`);
+  expect(jsonOf(bundles).bundles).toHaveLength(2);
+  expect(bundles.body.length).toBeLessThan(MAX_ANSWER_BYTES);
+  expect(await outcome(ask(`${path}?signer=${publishers[1]!.kid}`))).toBe("invalid_field");
+});
+
+test("two documents of that length and a provenance of many files fit one request, with all signatures", async () => {
+  const [envelope, sbom] = [await signed(MAX_ATTESTATION_BYTES / 15), await signed(MAX_ATTESTATION_BYTES, SBOM)];
   const signatures = Array(MAX_ENVELOPE_SIGNATURES).fill(sbom.signatures[0]);
-  const most = {
-    envelope: { ...envelope, signatures },
-    attestations: Array(MAX_ATTESTATIONS).fill({ ...sbom, signatures }),
-  };
+  const most = { envelope: { ...envelope, signatures }, attestations: Array(2).fill({ ...sbom, signatures }) };
   expect(JSON.stringify(most).length).toBeLessThan(MAX_RELEASE_BODY_BYTES);
+});
+
+test("a payload that escaping makes longest is exported and imported; MAX_IMPORT_BODY_BYTES", LARGE, async () => {
+  await named();
+  const whole = padded(MAX_ATTESTATION_BYTES, SBOM);
+  const quoted = whole.replace(/pp/g, '\\"');
+  expect(quoted).toHaveLength(MAX_ATTESTATION_BYTES);
+  const by = publishers.slice(0, 1);
+  const attestations = [await envelopeOf(quoted, by)];
+  expect(await outcome(release({ envelope: await signed(1_000), attestations }))).toBe(200);
+  const fetch: NonNullable<ClientOptions["fetch"]> = (url, init) => exports.default.fetch(new Request(url, init));
+  const at = { url: "https://tes.test", registry: "acme", fetch, token, attempts: 1 };
+  const lines: string[] = [];
+  for await (const line of createClient({ ...at, trustFirst: true }).exportLines()) lines.push(line);
+  await reset();
+  const target = openImport(at);
+  const sent = await target.send(
+    (async function* () {
+      yield* lines;
+    })(),
+  );
+  expect(sent.done).toBe(true);
+  const found = jsonOf(await ask(`/v1/acme/releases/${ENTITY}/1.0.0`));
+  expect(found.attestations[0].payload).toBe(quoted);
+
+  const send = (length: number) => {
+    const { "content-digest": _, ...headers } = writing({}, { token }).headers!;
+    const body = " ".repeat(length);
+    return outcome(ask("/v1/acme/import", { method: "POST", headers, body }));
+  };
+  expect(await send(MAX_IMPORT_BODY_BYTES + 1)).toBe("body_too_large");
+  expect(await send(MAX_IMPORT_BODY_BYTES)).not.toBe("body_too_large");
 });
 
 test("MAX_ATTESTATIONS beside the provenance", async () => {

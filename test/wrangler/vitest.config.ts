@@ -12,5 +12,6 @@ export default defineConfig({
     reporters: ["default", ["json", { outputFile: join(import.meta.dirname, "../../reports/deployments.json") }]],
     testTimeout: 120_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
   },
 });

@@ -2,7 +2,7 @@
 
 import { TesError } from "../../core/errors.ts";
 import { type JsonObject, type JsonValue, parseJson } from "../../core/json.ts";
-import { MAX_ATTESTATION_BYTES, MAX_JSON_DEPTH } from "../../core/limits.ts";
+import { MAX_JSON_DEPTH, MAX_SBOM_FILE_BYTES } from "../../core/limits.ts";
 import { reasonOf } from "../local/data.ts";
 import { openFile } from "./hashing.ts";
 
@@ -35,7 +35,7 @@ export async function readSbom(path: string): Promise<Sbom> {
   const { file, size } = await openFile(path);
   let bytes: Uint8Array;
   try {
-    if (size > MAX_ATTESTATION_BYTES) {
+    if (size > MAX_SBOM_FILE_BYTES) {
       throw new TesError("attestation_too_large", { detail: `${path} has ${size} bytes.` });
     }
     bytes = await file.readFile();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readSbom } from "../../../src/cli/release/sbom.ts";
-import { MAX_ATTESTATION_BYTES } from "../../../src/core/limits.ts";
+import { MAX_SBOM_FILE_BYTES } from "../../../src/core/limits.ts";
 
 let dir: string;
 beforeEach(async () => {
@@ -44,8 +44,8 @@ test.each([
   await expect(read(content)).rejects.toMatchObject({ code: "sbom_unknown" });
 });
 
-test("as large as an attestation, and no larger", async () => {
+test("as large as MAX_SBOM_FILE_BYTES with its blanks, and no larger", async () => {
   const padded = (bytes: number) => JSON.stringify(cyclonedx).padEnd(bytes, " ");
-  await expect(read(padded(MAX_ATTESTATION_BYTES))).resolves.toMatchObject({ format: "CycloneDX" });
-  await expect(read(padded(MAX_ATTESTATION_BYTES + 1))).rejects.toMatchObject({ code: "attestation_too_large" });
+  await expect(read(padded(MAX_SBOM_FILE_BYTES))).resolves.toMatchObject({ format: "CycloneDX" });
+  await expect(read(padded(MAX_SBOM_FILE_BYTES + 1))).rejects.toMatchObject({ code: "attestation_too_large" });
 });
