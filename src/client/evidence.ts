@@ -4,7 +4,7 @@ import { type Bytes, toHex } from "../core/bytes.ts";
 import { canonicalBytes } from "../core/canonical-json.ts";
 import type { Checkpoint } from "../core/checkpoint.ts";
 import { TesError, toTesError } from "../core/errors.ts";
-import { leafHash, nodeHash, verifyInclusion } from "../core/merkle.ts";
+import { EMPTY_ROOT, leafHash, nodeHash, verifyInclusion } from "../core/merkle.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import { parseStatement } from "../protocol/statements.ts";
 import { hashesOf, verifyNote } from "./receipt.ts";
@@ -28,6 +28,8 @@ export interface ReceiptEvidence {
   readonly path: readonly AuditNode[];
   /** Where the path leads, hex. */
   readonly root: string;
+  /** Root of the log just before this statement, hex: what stands on the left of the way is all of it. */
+  readonly before: string;
   /** The signed note; undefined when its signature does not hold. */
   readonly checkpoint: Checkpoint | undefined;
   /** The key that vouches for this size of the log. */
@@ -46,7 +48,7 @@ export async function explainReceipt(receipt: Receipt, trust: Trust): Promise<Re
   const bytes = canonicalBytes(statement);
   const leaf = leafHash(bytes);
   const proof = hashesOf(inclusion.proof);
-  const { path, root } = walk(leaf, inclusion.index, inclusion.size, proof);
+  const { path, root, before } = walk(leaf, inclusion.index, inclusion.size, proof);
   const refused: Partial<Record<"statement" | "inclusion" | "checkpoint", TesError>> = {};
   const attempt = async <T>(step: keyof typeof refused, work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -73,6 +75,7 @@ export async function explainReceipt(receipt: Receipt, trust: Trust): Promise<Re
     leaf: toHex(leaf),
     path,
     root: toHex(root),
+    before: toHex(before ?? EMPTY_ROOT),
     checkpoint,
     logKey: checkpoint === undefined ? trust.logKey : await signerOf(receipt.checkpoint, trust),
     refused,
@@ -89,12 +92,19 @@ async function signerOf(note: string, trust: Trust): Promise<TrustedKey> {
 }
 
 /** The audit path as it is climbed (RFC 9162 section 2.1.3.2). Whether it leads anywhere is checked elsewhere. */
-function walk(leaf: Bytes, index: number, size: number, proof: readonly Bytes[]): { path: AuditNode[]; root: Bytes } {
+function walk(
+  leaf: Bytes,
+  index: number,
+  size: number,
+  proof: readonly Bytes[],
+): { path: AuditNode[]; root: Bytes; before: Bytes | undefined } {
   const path: AuditNode[] = [];
+  let before: Bytes | undefined;
   let [at, last, hash] = [index, size - 1, leaf];
   for (const sibling of proof) {
     const left = at % 2 === 1 || at === last;
     hash = left ? nodeHash(sibling, hash) : nodeHash(hash, sibling);
+    if (left) before = before === undefined ? sibling : nodeHash(sibling, before);
     path.push({ sibling: toHex(sibling), side: left ? "left" : "right", node: toHex(hash) });
     while (left && at % 2 === 0 && at !== 0) {
       at /= 2;
@@ -103,5 +113,5 @@ function walk(leaf: Bytes, index: number, size: number, proof: readonly Bytes[])
     at = Math.floor(at / 2);
     last = Math.floor(last / 2);
   }
-  return { path, root: hash };
+  return { path, root: hash, before };
 }

@@ -148,13 +148,15 @@ export class Evidence extends Panel {
   override render() {
     const { subject } = this;
     return html`<header>
-        <h2 id="evidence-title" tabindex="-1">${subject?.kind === "statement" ? `Evidence for statement ${count(subject.seq)}` : "Evidence"}</h2>
+        <h2 id="evidence-title" tabindex="-1">${subject?.kind === "statement" ? `Evidence for statement ${count(subject.seq)}` : subject?.kind === "change" ? "Evidence for both sides" : "Evidence"}</h2>
         <button type="button" class="plain close" aria-label="Close the evidence" @click=${() => this.dispatchEvent(new CustomEvent("tes-close", { bubbles: true, composed: true }))}>Close</button>
       </header>
       ${
         subject?.kind === "statement"
           ? this.#statement(subject)
-          : html`<tes-pulse-report .registry=${this.registry} .tick=${this.tick}></tes-pulse-report>`
+          : subject?.kind === "change"
+            ? html`<tes-change .registry=${this.registry} .tick=${this.tick} .compared=${subject.compared} .change=${subject.change}></tes-change>`
+            : html`<tes-pulse-report .registry=${this.registry} .tick=${this.tick}></tes-pulse-report>`
       }`;
   }
 

@@ -1,13 +1,14 @@
 /** The log: every statement, newest first; two positions compared; the whole of it read here. */
 
 import { css, html, nothing } from "lit";
-import type { DiffAnswer, TesError, Watched } from "../../client/index.ts";
+import type { TesError, Watched } from "../../client/index.ts";
 import { hues } from "../look/hues.ts";
 import { addressOf } from "../model/route.ts";
 import { asTesError, tell } from "../model/verdict.ts";
 import { ago, channelOf, count, moment, plural, say, short } from "../model/words.ts";
 import "./audit.ts";
 import "./badge.ts";
+import "./comparison.ts";
 import { inRegistry } from "./command.ts";
 import { define, Panel } from "./panel.ts";
 import { Window } from "./window.ts";
@@ -22,15 +23,10 @@ export class History extends Panel {
   static override properties = {
     ...Panel.properties,
     error: { state: true },
-    diff: { state: true },
-    diffError: { state: true },
   };
   declare error: TesError | undefined;
-  declare diff: DiffAnswer | undefined;
-  declare diffError: TesError | undefined;
   readonly #window = new Window(this, ".lines", ROW_PX);
   readonly #pages = new Map<number, readonly Watched[] | "reading">();
-  #asked = "";
   #of: unknown;
 
   static override styles = [
@@ -68,8 +64,7 @@ export class History extends Panel {
         min-height: 32px;
         font: var(--t13) / 1 var(--mono);
       }
-      .lines,
-      .result {
+      .lines {
         min-height: 0;
         overflow-y: auto;
       }
@@ -124,16 +119,6 @@ export class History extends Panel {
         font-family: var(--mono);
         font-size: var(--t12);
       }
-      .result {
-        padding: var(--s16) var(--s24) var(--s32);
-      }
-      .result table {
-        max-width: 900px;
-      }
-      td code b {
-        color: var(--accent-text);
-        font-weight: 600;
-      }
       .note {
         margin: var(--s16) var(--s24);
       }
@@ -149,9 +134,6 @@ export class History extends Panel {
         .by {
           display: none;
         }
-        .result {
-          padding: var(--s16);
-        }
       }
     `,
   ];
@@ -161,13 +143,6 @@ export class History extends Panel {
       this.#of = this.registry;
       this.#pages.clear();
     }
-    const [kind, from, to] = this.#named;
-    const key = kind === "diff" ? `${this.registry.name} ${from} ${to}` : "";
-    if (key === this.#asked) return;
-    this.#asked = key;
-    this.diff = undefined;
-    this.diffError = undefined;
-    if (key !== "") void this.#compare(Number(from), Number(to), key);
   }
 
   override render() {
@@ -192,7 +167,11 @@ export class History extends Panel {
           <tes-audit .registry=${this.registry} .tick=${this.tick}></tes-audit>
         </div>
       </div>
-      ${comparing ? html`<div class="result" tabindex="-1">${this.#result()}</div>` : this.#log()}`;
+      ${
+        comparing
+          ? html`<tes-comparison .registry=${this.registry} .tick=${this.tick} .from=${Number(from)} .to=${Number(to)}></tes-comparison>`
+          : this.#log()
+      }`;
   }
 
   /** What the address names, as far as it can name something here. */
@@ -270,44 +249,6 @@ export class History extends Panel {
   readonly #again = (): void => {
     this.error = undefined;
   };
-
-  #result() {
-    if (this.diffError !== undefined) {
-      return html`<p class="note warn">${tell(this.diffError)}</p>`;
-    }
-    if (this.diff === undefined) return html`<p class="muted" aria-busy="true">Comparing…</p>`;
-    const { changes } = this.diff;
-    if (changes.length === 0) return html`<div class="empty"><p>Every entity is the same at both sizes.</p></div>`;
-    return html`<div class="scroll-x"><table>
-      <caption class="hidden-label">What is not the same</caption>
-      <thead><tr><th scope="col">Entity</th><th scope="col">Before</th><th scope="col">After</th><th scope="col">Said by</th><th scope="col">Proof</th></tr></thead>
-      <tbody>${changes.map(({ entity, before, after }) => {
-        const seq = after?.seq ?? before?.seq ?? 0;
-        const verdict = after === null ? this.registry.proofs.of(seq) : this.registry.verdictOf(after);
-        return html`<tr>
-          <td class="break"><a href=${addressOf(this.registry.name, "entities", entity)}>${entity}</a></td>
-          <td><code class="muted">${before?.version ?? "not there"}</code></td>
-          <td><code><b>${after?.version ?? "not there"}</b></code>${after?.retired === true ? " retired" : ""}</td>
-          <td><button type="button" class="plain" @click=${() => this.tellPage("evidence", { kind: "statement", seq })}>${count(seq)}</button></td>
-          <td><tes-badge standing=${verdict.standing}></tes-badge></td>
-        </tr>`;
-      })}</tbody>
-    </table></div>`;
-  }
-
-  override updated(): void {
-    for (const { after } of this.diff?.changes ?? []) if (after !== null) this.registry.proofs.want(after.seq);
-  }
-
-  async #compare(from: number, to: number, key: string): Promise<void> {
-    try {
-      const diff = await this.registry.client.diff(from, to);
-      if (key === this.#asked) this.diff = diff;
-    } catch (thrown) {
-      if (key === this.#asked) this.diffError = asTesError(thrown);
-      this.registry.failed(thrown, "a comparison of two sizes");
-    }
-  }
 
   readonly #jump = (event: SubmitEvent): void => {
     event.preventDefault();

@@ -3,6 +3,7 @@
 import { LitElement } from "lit";
 import { base } from "../look/base.ts";
 import type { Access } from "../model/access.ts";
+import type { Changed, Compared } from "../model/comparison.ts";
 import type { Registry } from "../model/registry.ts";
 
 /** In the place of an entity in an address: the registry itself. No entity has a name without a colon. */
@@ -11,6 +12,7 @@ export const ABOUT = "about";
 /** What the evidence drawer shows. */
 export type Subject =
   | { readonly kind: "statement"; readonly seq: number; readonly entity?: string | undefined; readonly beside?: true }
+  | { readonly kind: "change"; readonly compared: Compared; readonly change: Changed }
   | { readonly kind: "pulse" };
 
 export interface PageEvents {

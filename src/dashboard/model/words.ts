@@ -128,6 +128,8 @@ export function versionIn(statement: Statement, entity: string): string | undefi
       return statement.entity === entity ? statement.version : undefined;
     case "version.bumped":
       return statement.changes.find((change) => change.entity === entity)?.to;
+    case "registry.restored":
+      return statement.floor.find((raised) => raised.entity === entity)?.version;
     default:
       return undefined;
   }
