@@ -44,7 +44,7 @@ export async function verifyAddress(io: CommandIo, address: string, flags: Verif
   // What may be a document is no longer than one; of a file the document says how long it is, so that comes first.
   const found = /\.json$/i.test(new URL(address).pathname) ? await fetchFile(io, address, MAX_ANSWER_BYTES) : null;
   if (found?.kind === "document") {
-    const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [] };
+    const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [], broken: [] };
     return judge(io, flags, trust, evidence, (release) => ({
       files: [],
       missing: release.subjects.map(({ name }) => name),
@@ -72,8 +72,12 @@ async function namedDocument(io: CommandIo, named: string): Promise<Evidence> {
     if (!(thrown instanceof TesError) || thrown.facts?.status !== 404) throw thrown;
     throw new TesError("proof_missing", { detail: `${named} is not there.`, cause: thrown });
   });
-  if (kind !== "document") throw new TesError("proof_missing", { detail: `${named} is no release document.` });
-  return { document: parseDocument(text!, named), from: [named], bundles: [] };
+  if (kind !== "document") {
+    throw new TesError("answer_malformed", {
+      detail: `${named} is there and is no whole release document: fetch it again, or name another with --release.`,
+    });
+  }
+  return { document: parseDocument(text!, named), from: [named], bundles: [], broken: [] };
 }
 
 interface Looked {
@@ -90,13 +94,23 @@ async function judge(
 ): Promise<void> {
   const anchor = await anchorOf(io, flags, trust, evidence.document);
   const { document, current } = await withTrust(evidence.document, trust, anchor);
-  const release = await verifyRelease(document, anchor);
+  const release = await verifyRelease(document, anchor).catch((thrown: unknown) => {
+    throw becauseOf(evidence.broken, thrown);
+  });
   await verifyBundles(evidence.bundles, document, anchor);
   requireExpected(release, flags.expect);
   const { files, missing } = await look(release);
   const removed = current === null ? [] : release.signers.map(({ kid }) => kid).filter((kid) => !current.has(kid));
   const online = flags.online === true ? await askAuthority(io, flags, release, anchor.genesis) : null;
-  report(io, { release, pinnedBy: anchor.pinnedBy, evidence: evidence.from, files, missing, removed, online });
+  const { from, broken } = evidence;
+  report(io, { release, pinnedBy: anchor.pinnedBy, evidence: from, broken, files, missing, removed, online });
+}
+
+/** Where a signer is missing and a bundle is broken, it is that bundle which has to be fetched again. */
+function becauseOf([broken]: readonly TesError[], thrown: unknown): unknown {
+  if (broken === undefined || !(thrown instanceof TesError) || thrown.code !== "signatures_insufficient") return thrown;
+  const detail = `${broken.detail ?? ""}\nThe other bundles are not enough: ${thrown.detail ?? thrown.message}`;
+  return new TesError(broken.code, { detail, cause: thrown });
 }
 
 /** A proof of another release proves nothing about the one that was asked for. */

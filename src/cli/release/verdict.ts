@@ -1,6 +1,7 @@
 /** What a verified release comes to, in plain words and as JSON: what was proved, by whom, when, and what was not. */
 
 import type { ProvenRelease } from "../../client/release.ts";
+import type { TesError } from "../../core/errors.ts";
 import type { JsonValue } from "../../core/json.ts";
 import { type CommandIo, printable, printJson, reportFinding } from "../output.ts";
 import { notProved, type Proof, say } from "../proved.ts";
@@ -31,6 +32,8 @@ export interface Verdict {
   /** Where the pin came from, in words. */
   readonly pinnedBy: string;
   readonly evidence: readonly string[];
+  /** Why bundles that lie there too could not be read. */
+  readonly broken: readonly TesError[];
   readonly files: readonly CheckedFile[];
   /** Names of files of the release that were not there to look at. */
   readonly missing: readonly string[];
@@ -69,7 +72,7 @@ export function report(io: CommandIo, verdict: Verdict): void {
   io.stdout(`withdrawn   on ${timeOf(yanked.at)}, statement ${yanked.seq}${why}\n`);
 }
 
-function factsOf({ release, pinnedBy, evidence, files, missing, removed, online }: Verdict) {
+function factsOf({ release, pinnedBy, evidence, broken, files, missing, removed, online }: Verdict) {
   const { registry, genesis, entity, version, at, seq, log, signers, publishers, attestations } = release;
   return {
     release: { registry, genesis, entity, version, at, seq, origin: log.origin, size: log.size },
@@ -83,6 +86,7 @@ function factsOf({ release, pinnedBy, evidence, files, missing, removed, online 
     files,
     missing,
     evidence,
+    broken: broken.map(({ code, detail, message }) => ({ code, detail: detail ?? message })),
     pinnedBy,
     online,
     removed: online?.removed ?? removed,
@@ -121,7 +125,7 @@ function provedBy({ release, pinnedBy, files, online }: Verdict): Proof[] {
 }
 
 function leftOpen(verdict: Verdict): string[] {
-  const { release, missing, online } = verdict;
+  const { release, missing, online, broken } = verdict;
   const removed = online?.removed ?? verdict.removed;
   const { builder, source } = originOf(release.provenance);
   return [
@@ -130,6 +134,7 @@ function leftOpen(verdict: Verdict): string[] {
       : [
           `files that are not here: ${missing.slice(0, 10).join(", ")}${missing.length > 10 ? ` and ${missing.length - 10} more` : ""}`,
         ]),
+    ...broken.map(({ code, detail }) => `what a bundle beside it says: ${detail ?? "it cannot be read"} (${code})`),
     `where it was built: its publisher says ${builder}${source === null ? "" : `, from ${source}`}`,
     ...removed.map((kid) => `that ${kid} is to be trusted today: it is a publisher no more`),
     ...(online === null
