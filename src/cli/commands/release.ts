@@ -320,7 +320,7 @@ function tellFinished(io: CommandIo, { logged, already, folder, written, uploade
       : `${entity}@${version} is released: ${filesIn(subjects.length)}, signed by ${kids.map(shortKid).join(", ")}, statement ${seq}\n`,
   );
   io.stdout(`${written ? "wrote" : "there already:"} ${folder}\n`);
-  io.stdout(`verify: tes verify ${folder}/release.tes.json\n`);
+  io.stdout(`verify: tes verify ${folder}\n`);
 }
 
 const filesIn = (count: number): string => (count === 1 ? "1 file" : `${count} files`);

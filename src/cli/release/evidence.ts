@@ -3,7 +3,7 @@
  * the same document, so that there is one way to verify.
  */
 
-import { lstat, readdir } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { parseReleaseDocument, RELEASE_DOCUMENT_TYPE, type ReleaseDocument } from "../../client/release.ts";
 import { utf8 } from "../../core/bytes.ts";
@@ -24,7 +24,7 @@ const MAX_BUNDLES = 128;
 const MAX_EVIDENCE_DEPTH = 24;
 
 /** What a file turned out to be. */
-export type Kind = "document" | "bundle" | "receipt" | "artifact";
+export type Kind = "document" | "bundle" | "receipt" | "artifact" | "folder";
 
 /** Where evidence was found, for the report. */
 export interface Evidence {
@@ -45,6 +45,7 @@ export async function kindOf(path: string): Promise<Kind> {
   if (basename(path) !== DOCUMENT_NAME && !path.endsWith(BUNDLE_ENDING) && (await isThere(besideDocument(path)))) {
     return "artifact";
   }
+  if ((await stat(path).catch(() => null))?.isDirectory() === true) return "folder";
   const { file, size } = await openFile(path);
   try {
     if (size > MAX_ANSWER_BYTES || size === 0) return "artifact";
@@ -137,10 +138,28 @@ export async function findEvidence(path: string, sha256: string | null, trust: T
   const main = named === null ? null : (bundles.find((bundle) => bundle.path === named) ?? (await readBundle(named)));
   const of = main ?? about.find(({ predicateType }) => predicateType === PROVENANCE_TYPE);
   if (of === undefined) throw nothingProves(path, bundles, broken);
-  const parts = about.filter(({ content, entity, version }) => {
+  return { ...assemble(of, partsOf(of, about), trust), broken };
+}
+
+/**
+ * Finds what proves a folder: its release document, or its bundles with a trust file.
+ *
+ * @throws {TesError} as {@link findEvidence}
+ */
+export async function findFolderEvidence(directory: string, trust: TrustFile | null): Promise<Evidence> {
+  const path = join(directory, DOCUMENT_NAME);
+  if (await isThere(path)) return readDocument(path);
+  const { bundles, broken } = await readBundles(directory, null);
+  const of = bundles.find(({ predicateType }) => predicateType === PROVENANCE_TYPE);
+  if (of === undefined) throw nothingProves(path, bundles, broken);
+  return { ...assemble(of, partsOf(of, bundles), trust), broken };
+}
+
+/** The bundles of one release. */
+function partsOf(of: Bundle, bundles: readonly Bundle[]): Bundle[] {
+  return bundles.filter(({ content, entity, version }) => {
     return content === of.content && entity === of.entity && version === of.version;
   });
-  return { ...assemble(of, parts, trust), broken };
 }
 
 /** The bundles in a directory. One that was named must be right; others may be anybody's. */
@@ -166,11 +185,12 @@ async function readBundles(
 /** Proofs that are broken are not missing: whoever fetched them has to hear which, and why. */
 function nothingProves(path: string, bundles: readonly Bundle[], broken: readonly TesError[]): TesError {
   const name = basename(path);
+  const what = name === DOCUMENT_NAME ? "in that folder" : `beside ${name}`;
   // One that others made, of a kind that is not read here, says less than one of ours that is broken.
   const worst = broken.find(({ code }) => code !== "bundle_unsupported") ?? broken[0];
   if (worst !== undefined) {
     const more = broken.length > 1 ? ` ${broken.length - 1} more that lie there cannot be read either.` : "";
-    const detail = `${(worst.detail ?? "").replace(/[.\s]*$/, "")}.${more}\nNothing else beside ${name} proves it.`;
+    const detail = `${(worst.detail ?? "").replace(/[.\s]*$/, "")}.${more}\nNothing else ${what} proves anything.`;
     const field = worst.field === undefined ? {} : { field: worst.field };
     return new TesError(worst.code, { detail, ...field, cause: worst });
   }

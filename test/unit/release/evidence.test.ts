@@ -86,7 +86,9 @@ describe("hostile evidence gets its code", () => {
     await put("b.sigstore.json", BUNDLE.slice(0, -1));
     await expect(found()).rejects.toMatchObject({
       code: "bundle_invalid",
-      detail: expect.stringMatching(/b\.sigstore\.json: .*json_invalid.* 1 more .*\nNothing else beside app\.tgz/),
+      detail: expect.stringMatching(
+        /b\.sigstore\.json: .*json_invalid.* 1 more .*\nNothing else beside app\.tgz proves/,
+      ),
     });
   });
 
