@@ -332,6 +332,8 @@ async function list(io: CommandIo, entity: string | undefined, flags: ListFlags)
   }
   const { client } = await reach(io, flags);
   const { releases, next } = await client.releases({ entity, limit });
+  // An entity that does not exist has no releases either: a typing error must not read like an answer.
+  if (entity !== undefined && releases.length === 0) await client.entity(entity);
   if (io.json) return void printJson(io, { releases, next });
   const rows = releases.map(({ entity: id, version, at, files, signers, yanked }) => [
     id,
