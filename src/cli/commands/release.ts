@@ -274,7 +274,10 @@ function tellRehearsal(
 ): void {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   if (io.json) {
-    const shown = files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
+    const shown = files.map(({ name, size, sha256, target: link }) => ({
+      ...{ name, size, sha256 },
+      ...(link === undefined ? {} : { link }),
+    }));
     return void printJson(io, {
       dryRun: true,
       entity,
