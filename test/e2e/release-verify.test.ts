@@ -144,6 +144,24 @@ describe("tes verify, offline", () => {
       verified: true,
     });
     expect(await fails(other, ["verify", "got/app.tgz"])).toMatchObject({ code: "proof_missing" });
+    // Bundles that are there and broken are no missing proof: the first is named, with what is wrong.
+    const bundle = (await readdir(join(other.dir, "got"))).find((name) => name.endsWith(".sigstore.json"))!;
+    const whole = await readFile(join(other.dir, "got", bundle), "utf8");
+    await writeFile(join(other.dir, "got", bundle), whole.slice(0, 2_000));
+    expect(await fails(other, ["verify", "got/app.tgz", "--trust", "before.json"])).toMatchObject({
+      code: "bundle_invalid",
+      exit: 1,
+      detail: expect.stringContaining(bundle),
+    });
+    // One that is broken beside one that proves it is told.
+    await writeFile(join(other.dir, "got", "zz.sigstore.json"), whole);
+    const told = await json<Verified>(other, ["verify", "got/app.tgz", "--trust", "before.json"]);
+    expect(told.notProved.join("\n")).toMatch(new RegExp(`${bundle}.*\\(bundle_invalid\\)`));
+    await writeFile(join(other.dir, "got/app.tgz"), "another app\n");
+    await writeFile(join(other.dir, "got", bundle), whole);
+    expect(await fails(other, ["verify", "got/app.tgz", "--trust", "before.json"])).toMatchObject({
+      code: "digest_mismatch",
+    });
     // A publisher who is gone signs nothing more.
     expect(await fails(place, ["release", ENTITY, "dist/notes.txt", "--key", "alice.key"])).toMatchObject({
       code: "signatures_insufficient",

@@ -160,6 +160,13 @@ describe("tes release", () => {
     const args = ["release", ENTITY, "dist/app.tgz", "--key", "alice.key", ...ELSEWHERE];
     expect((await fails(place, args)).code).toBe("file_exists");
     expect(await json(place, ["release", "list"])).toMatchObject({ releases: [] });
+    expect(await done(place, ["release", "list", ENTITY])).toBe("nothing was released yet\n");
+    expect(await fails(place, ["release", "list", "component:ap"])).toMatchObject({
+      code: "entity_unknown",
+      exit: 1,
+      detail: "There is no component:ap.",
+      remedy: expect.stringContaining("tes entity list"),
+    });
     await done(place, [...args, "--out", "elsewhere", "--no-copy"]);
     expect(await readdir(join(place.dir, "elsewhere"))).not.toContain("app.tgz");
     expect(await readdir(join(place.dir, FOLDER))).toEqual(["mine"]);

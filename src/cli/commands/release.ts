@@ -274,7 +274,10 @@ function tellRehearsal(
 ): void {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   if (io.json) {
-    const shown = files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
+    const shown = files.map(({ name, size, sha256, target: link }) => ({
+      ...{ name, size, sha256 },
+      ...(link === undefined ? {} : { link }),
+    }));
     return void printJson(io, {
       dryRun: true,
       entity,
@@ -320,7 +323,7 @@ function tellFinished(io: CommandIo, { logged, already, folder, written, uploade
       : `${entity}@${version} is released: ${filesIn(subjects.length)}, signed by ${kids.map(shortKid).join(", ")}, statement ${seq}\n`,
   );
   io.stdout(`${written ? "wrote" : "there already:"} ${folder}\n`);
-  io.stdout(`verify: tes verify ${folder}/release.tes.json\n`);
+  io.stdout(`verify: tes verify ${folder}\n`);
 }
 
 const filesIn = (count: number): string => (count === 1 ? "1 file" : `${count} files`);
@@ -332,6 +335,8 @@ async function list(io: CommandIo, entity: string | undefined, flags: ListFlags)
   }
   const { client } = await reach(io, flags);
   const { releases, next } = await client.releases({ entity, limit });
+  // An entity that does not exist has no releases either: a typing error must not read like an answer.
+  if (entity !== undefined && releases.length === 0) await client.entity(entity);
   if (io.json) return void printJson(io, { releases, next });
   const rows = releases.map(({ entity: id, version, at, files, signers, yanked }) => [
     id,
