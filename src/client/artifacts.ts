@@ -2,9 +2,10 @@
 
 import { equalBytes, fromHex, toBase64 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
+import { createSha256 } from "../core/hash.ts";
 import { ARTIFACT_TIMEOUT_MS, MAX_CLIENT_ATTEMPTS } from "../core/limits.ts";
 import { parseAnswer } from "../protocol/answers.ts";
-import { MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
+import { HEADERS, MEDIA_TYPES, pathOf } from "../protocol/paths.ts";
 import type { ArtifactAnswer } from "../protocol/release-answers.ts";
 import type { Settings } from "./options.ts";
 import { jsonOf } from "./response.ts";
@@ -26,10 +27,15 @@ export interface UploadSource {
 export interface DownloadOptions {
   /** Told how many bytes have come. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
-  /** SHA-256, fed in order. */
-  readonly hasher: () => { update(bytes: Uint8Array): void; digest(): Uint8Array };
+  /** SHA-256, fed in order. Default: the library's own, in JavaScript. */
+  readonly hasher?: (() => { update(bytes: Uint8Array): void; digest(): Uint8Array }) | undefined;
   /** Stops at once. */
   readonly signal?: AbortSignal | undefined;
+}
+
+function ownHasher(): ReturnType<NonNullable<DownloadOptions["hasher"]>> {
+  const hash = createSha256();
+  return { update: hash.update, digest: () => fromHex(hash.hex())! };
 }
 
 /** @throws interrupted */
@@ -51,7 +57,7 @@ export interface Artifacts {
    *
    * @throws interrupted, artifact_unknown, digest_mismatch, authority_unreachable
    */
-  download(sha256: string, size: number, options: DownloadOptions): AsyncGenerator<Uint8Array, void, void>;
+  download(sha256: string, size: number, options?: DownloadOptions): AsyncGenerator<Uint8Array, void, void>;
 }
 
 export function createArtifacts(session: Session, settings: Settings): Artifacts {
@@ -95,7 +101,7 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
       const whole = { ...session.write({}), timeoutMs: ARTIFACT_TIMEOUT_MS };
       return answerOf(pathOf.artifactComplete(registry, sha256), whole);
     },
-    async *download(sha256, size, { onProgress, hasher, signal }) {
+    async *download(sha256, size, { onProgress, hasher = ownHasher, signal } = {}) {
       const expected = fromHex(sha256);
       if (expected?.length !== 32)
         throw new TesError("invalid_field", { field: "sha256", detail: "64 hex characters" });
@@ -139,9 +145,13 @@ export function createArtifacts(session: Session, settings: Settings): Artifacts
     const headers: Record<string, string> = {};
     if (from > 0) headers.range = `bytes=${from}-`;
     if (settings.token !== undefined) headers.authorization = `Bearer ${settings.token.reveal()}`;
+    const csrf = settings.session?.csrf();
+    if (csrf !== undefined) headers[HEADERS.csrf.toLowerCase()] = csrf;
+    const credentials = settings.session && (csrf === undefined ? "omit" : "same-origin");
     const response = await settings.fetch(new URL(pathOf.artifact(registry, sha256), settings.url).href, {
       headers,
       redirect: "manual",
+      ...(credentials === undefined ? {} : { credentials }),
       ...(signal === undefined ? {} : { signal }),
     });
     if (response.status !== (from > 0 ? 206 : 200) || response.body === null) {

@@ -22,7 +22,7 @@ import { createFailures } from "./failures.ts";
 import { createFounding } from "./founding.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { createMetrics } from "./metrics.ts";
-import { claimsOf, type Open, serveRegistry } from "./open.ts";
+import { askerOf, claimsOf, type Open, serveRegistry } from "./open.ts";
 import { openEnded } from "./sessions.ts";
 import { sayProblem, unsigned } from "./sign-response.ts";
 import { loadSigningKey, type SigningKeys } from "./signing-key.ts";
@@ -92,6 +92,7 @@ export class VersionManagementDO extends DurableObject<VersionDOEnv> implements 
     registry: () => this.#registry,
     opened: () => this.#whenServed(),
     claimsOf,
+    askerOf,
     report: (thrown) => this.#failures.report(thrown),
     emit: this.#emit,
     wakeAt: (at) => this.#alarm.wakeAt(at),

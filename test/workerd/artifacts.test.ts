@@ -31,6 +31,7 @@ import {
   stubOf,
   textOf,
 } from "./authority.ts";
+import { halves, signIn } from "./page.ts";
 import { envelopeOf, type Publisher, payloadOf, publisherOf, setRequest } from "./publisher.ts";
 
 const ENTITY = "global:main";
@@ -206,6 +207,7 @@ test("without a word about it, what nobody publishes is kept for a day", async (
     registry: () => "acme",
     opened: async () => new TesError("internal"),
     claimsOf: async () => undefined,
+    askerOf: async () => ({ claims: undefined }),
     report: () => new TesError("internal"),
     emit: () => undefined,
     wakeAt: async (at) => void woken.push(at),
@@ -233,6 +235,7 @@ test("what storage could not take away is tried again a while later", async () =
     registry: () => "acme",
     opened: async () => new TesError("internal"),
     claimsOf: async () => undefined,
+    askerOf: async () => ({ claims: undefined }),
     report: () => new TesError("internal"),
     emit: (_scope, type) => void said.push(type),
     wakeAt: async () => undefined,
@@ -275,6 +278,34 @@ test("a private registry shows its files to readers only, and nobody keeps them"
   const answer = await ask(`/v1/secret/artifacts/${digest}`, { headers: reader });
   expect([answer.status, answer.headers["cache-control"]]).toEqual([200, "no-store, no-transform"]);
   expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
+});
+
+test("a page's session reads files as its token would, with both its halves, and what it gets is its own", async () => {
+  await openedAs("secret", "private");
+  const path = `/v1/secret/artifacts/${await released("confidential")}`;
+  const reader = await signIn(await mint("secret", ["read"]), "secret");
+  const answer = await ask(path, { headers: halves(reader) });
+  expect([answer.status, textOf(answer)]).toEqual([200, "confidential"]);
+  expect(answer.headers["cache-control"]).toBe("no-store, no-transform");
+  const { "tes-csrf": _, ...cookie } = halves(reader);
+  expect(codeOf(await ask(path, { headers: cookie }))).toBe("token_missing");
+  const crossed = { ...halves(reader), "sec-fetch-site": "cross-site" };
+  expect(codeOf(await ask(path, { headers: crossed }))).toBe("csrf_refused");
+  const other = await signIn(await mint("secret", ["watch"]), "secret");
+  expect(codeOf(await ask(path, { headers: halves(other) }))).toBe("forbidden");
+  expect(codeOf(await ask(path, { headers: { ...halves(reader), "tes-csrf": other.answer.csrf } }))).toBe(
+    "csrf_refused",
+  );
+});
+
+test("of a public registry too: what a session is answered nobody is answered with again", async () => {
+  await openedAs("acme");
+  const path = `/v1/acme/artifacts/${await released("open")}`;
+  const reader = await signIn(await mint("acme", ["read"]));
+  const answer = await ask(path, { headers: halves(reader) });
+  expect([answer.status, answer.headers["cache-control"]]).toEqual([200, "no-store, no-transform"]);
+  expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
+  expect((await ask(path)).headers["cache-control"]).toContain("immutable");
 });
 
 test("an imported registry knows which files its releases name: brought again, they are shown", async () => {

@@ -6,6 +6,7 @@ import { isEntityId } from "../../protocol/ids.ts";
 import { base } from "../look/base.ts";
 import { shell } from "../look/shell.ts";
 import { Access } from "../model/access.ts";
+import { notedIn } from "../model/handover.ts";
 import { givenPin, storedPins, trusting } from "../model/pins.ts";
 import { listRegistries } from "../model/registries.ts";
 import { type Incident, Registry } from "../model/registry.ts";
@@ -14,7 +15,7 @@ import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { findingOf } from "../model/verdict.ts";
 import { say, visible } from "../model/words.ts";
 import "./badge.ts";
-import { bannerOf, unfetched } from "./banner.ts";
+import { bannerOf, noticeOf, unfetched } from "./banner.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
 import "./digest.ts";
@@ -172,6 +173,9 @@ export class App extends LitElement {
       now: Date.now,
       refusals: this.#refusals,
       key: this.#pinKey,
+      here: url,
+      pinned: () => this.#store.load(`${url}/${name}`),
+      noted: notedIn(localStorage, this.#pinKey),
       mayWatch: () => access.signed?.scope.includes("watch") ?? true,
     });
     this.#registry = registry;
@@ -187,6 +191,10 @@ export class App extends LitElement {
       const { index, json, statement } = (event as CustomEvent<Watched>).detail;
       const { about, text, code } = say(statement, String(json.type));
       this.said = `Statement ${index}: ${about} ${text} ${code ?? ""}`;
+    });
+    registry.addEventListener("restored", () => {
+      // The lists, the proofs and the feed of a log that is gone go with it.
+      if (registry === this.#registry) this.#open(name, undefined);
     });
     registry.addEventListener("stopped", (event) => this.#stopped(registry, (event as CustomEvent<TesError>).detail));
     access.addEventListener("change", () => this.#signedChanged(registry));
@@ -322,7 +330,7 @@ export class App extends LitElement {
             html`<li><a href=${addressOf(registry.name, name)} aria-current=${name === tab ? "page" : nothing}>${name[0]!.toUpperCase() + name.slice(1)}</a></li>`,
         )}
       </ul></nav>
-      ${bannerOf(registry, this.online, () => this.#show({ kind: "pulse" }))}
+      <div class="banners">${bannerOf(registry, this.online, () => this.#show({ kind: "pulse" }))}${noticeOf(registry)}</div>
       <div class="columns ${tree ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
         ${
           tree

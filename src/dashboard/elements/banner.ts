@@ -1,8 +1,11 @@
 /** What stands across the page, or in place of a part of it, when something is not as it should be. */
 
 import { html, nothing } from "lit";
+import type { Handover } from "../model/handover.ts";
 import type { Registry } from "../model/registry.ts";
+import { addressOf } from "../model/route.ts";
 import { explain } from "../model/verdict.ts";
+import { count, visible } from "../model/words.ts";
 import "./badge.ts";
 
 /** Above the columns: a refusal before everything else. */
@@ -31,6 +34,36 @@ export function bannerOf(registry: Registry, online: boolean, showPulse: () => v
       </div>`;
   }
   return nothing;
+}
+
+/** Below it: that the registry goes on under other keys or in another epoch, on whichever page a person is. */
+export function noticeOf(registry: Registry) {
+  const { handover } = registry;
+  if (handover === undefined) return nothing;
+  const [word, text] = wordsOf(handover);
+  return html`<div class="banner notice" role="status">
+      <tes-badge standing="proven" word=${word}></tes-badge>
+      <span class="small">${text}</span>
+      <span class="row">
+        <a href=${addressOf(registry.name, "keys")}>Keys</a>
+        ${handover.kind === "moved" && !handover.here ? nothing : html`<button type="button" class="plain" @click=${() => registry.takeNote()}>Understood</button>`}
+      </span>
+    </div>`;
+}
+
+function wordsOf(handover: Handover): readonly [word: string, text: string] {
+  if (handover.kind === "restored") {
+    const { epoch, from, lost, otherKeys } = handover;
+    const gone = lost > from ? ` Of the log before it, up to size ${count(lost)}, what came after that is gone.` : "";
+    return [
+      `Restored from a backup, epoch ${count(epoch)}: the recovery key's signature was verified here.`,
+      `It goes on from size ${count(from)} under ${otherKeys ? "other keys" : "the same keys"}.${gone}`,
+    ];
+  }
+  const by = `the signature of the keys before was verified here.`;
+  return handover.here
+    ? [`Other keys sign from statement ${count(handover.seq + 1)} on: ${by}`, "The log is the same."]
+    : [`This registry went to ${visible(handover.url)}: ${by}`, "Nothing more is written here."];
 }
 
 /** In place of a page whose code did not come. */

@@ -4,12 +4,14 @@ import { css, html, nothing } from "lit";
 import type { JsonValue, ProvenRelease, TesError } from "../../client/index.ts";
 import { isEntityId } from "../../protocol/ids.ts";
 import { pathOf } from "../../protocol/paths.ts";
+import type { Wanted } from "../model/download.ts";
 import { addressOf } from "../model/route.ts";
 import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { bytes, count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
 import { quoted, reachOf } from "./command.ts";
 import "./digest.ts";
+import "./download.ts";
 import "./reason.ts";
 import { define, Panel } from "./panel.ts";
 
@@ -77,6 +79,9 @@ export class Release extends Panel {
       details pre {
         margin-top: var(--s8);
       }
+      .plain-link {
+        font-size: var(--t12);
+      }
     `,
   ];
 
@@ -109,11 +114,14 @@ export class Release extends Panel {
     </div>`;
   }
 
-  /** What the browser fetches is as yet unproved: the command below proves it. A private registry's needs a token. */
-  #fetched(name: string, sha256: string) {
+  /** Through the page it is checked as it comes. What a plain link fetches is as yet unproved: the command below proves it. */
+  #fetched(file: Wanted) {
     const { name: registry, trust } = this.registry;
-    if (trust?.visibility !== "public") return "stored here";
-    return html`<a href=${pathOf.artifact(registry, sha256)} download=${visible(name)}>fetch it from here</a>`;
+    return html`<tes-download .registry=${this.registry} .file=${file}></tes-download>${
+      trust?.visibility === "public"
+        ? html`<a class="plain-link" href=${pathOf.artifact(registry, file.sha256)} download=${visible(file.name)}>plain link, unchecked</a>`
+        : nothing
+    }`;
   }
 
   #whole(found: ProvenRelease) {
@@ -149,7 +157,7 @@ export class Release extends Panel {
               <td class="break">${visible(name)}</td>
               <td class="muted">${bytes(size)}</td>
               <td><tes-digest value=${sha256} label="SHA-256 of ${visible(name)}"></tes-digest></td>
-              <td class="break muted">${downloadLocation == null ? this.#fetched(name, sha256) : visible(downloadLocation)}</td>
+              <td class="break muted">${downloadLocation == null ? this.#fetched({ name, size, sha256 }) : visible(downloadLocation)}</td>
             </tr>`,
           )}</tbody>
         </table></div>

@@ -152,8 +152,10 @@ export const shell = css`
     border-color: var(--accent);
     color: var(--text);
   }
-  .banner {
+  .banners {
     grid-row: 3;
+  }
+  .banner {
     display: flex;
     align-items: center;
     flex-wrap: wrap;
@@ -166,6 +168,9 @@ export const shell = css`
   .banner tes-badge {
     white-space: normal;
     line-height: 1.4;
+  }
+  .banner.notice {
+    background: var(--accent-wash);
   }
   .banner.refused {
     border-bottom-color: var(--refused);

@@ -1,6 +1,7 @@
 /** What this browser remembers of each registry, so that it notices when one is exchanged or set back. */
 
 import { advances, type Pin, type PinStore } from "../../client/index.ts";
+import { forgetNoted } from "./handover.ts";
 
 /** How a pin came to be. */
 export type PinSource = "first-use" | "address";
@@ -57,4 +58,5 @@ export function forgetPin(storage: Storage, key: string): void {
   storage.removeItem(PIN + key);
   storage.removeItem(SOURCE + key);
   storage.removeItem(GIVEN + key);
+  forgetNoted(storage, key);
 }

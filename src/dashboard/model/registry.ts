@@ -10,7 +10,8 @@ import type {
   VerifiedResponse,
   Watched,
 } from "../../client/index.ts";
-import { TesError } from "../../client/index.ts";
+import { type ErrorCode, type Pin, TesError } from "../../client/index.ts";
+import { type Handover, handoverOf, type Noted } from "./handover.ts";
 import { createProofs, type Proof, type Proofs } from "./proofs.ts";
 import { asTesError, findingOf } from "./verdict.ts";
 import { versionIn } from "./words.ts";
@@ -40,6 +41,12 @@ export interface RegistryOptions {
   /** The page's refusals by registry key (origin and name): they outlast this object, and only a reload clears them. */
   readonly refusals: Map<string, Incident>;
   readonly key: string;
+  /** Scheme, host and port of this page. */
+  readonly here: string;
+  /** What this browser remembered before anything was asked. */
+  readonly pinned: () => Promise<Pin | undefined>;
+  /** Which changes of keys a person took note of. */
+  readonly noted: Noted;
   /** False for a session that lacks the scope `watch`: it asks for no ticket, and is no less a session for that. */
   readonly mayWatch: () => boolean;
 }
@@ -49,7 +56,15 @@ const RECENT = 40;
 const MAX_FEED = 400;
 const MAX_INCIDENTS = 50;
 
-/** Tells `change` after everything that changes what it shows. */
+/** What is found where other keys sign, or a log was set back: a restore or a move that holds explains it. */
+const OTHER_KEYS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "checkpoint_inconsistent",
+  "checkpoint_stale",
+  "key_unknown",
+  "note_invalid",
+]);
+
+/** Tells `change` after everything that changes what it shows, and `restored` once: what is here is of a log that is gone. */
 export class Registry extends EventTarget {
   readonly name: string;
   readonly client: TesClient;
@@ -80,13 +95,21 @@ export class Registry extends EventTarget {
   readonly #refusals: Map<string, Incident>;
   readonly #key: string;
   readonly #mayWatch: () => boolean;
+  readonly #here: string;
+  readonly #pinned: () => Promise<Pin | undefined>;
+  readonly #noted: Noted;
+  /** The log that is shown here was given up for another. */
+  #over = false;
   #stop: AbortController | undefined;
   /** Statements from here on are not in the state that was answered: they move it. */
   #applied = 0;
   #told = false;
 
-  constructor({ name, client, anyone, now, refusals, key, mayWatch }: RegistryOptions) {
+  constructor({ name, client, anyone, now, refusals, key, here, pinned, noted, mayWatch }: RegistryOptions) {
     super();
+    this.#here = here;
+    this.#pinned = pinned;
+    this.#noted = noted;
     this.#refusals = refusals;
     this.#key = key;
     this.#mayWatch = mayWatch;
@@ -110,6 +133,17 @@ export class Registry extends EventTarget {
     return this.#refusals.get(this.#key);
   }
 
+  /** A restore or a move that was verified here, and of which nobody here took note yet. */
+  get handover(): Handover | undefined {
+    return this.trust && handoverOf(this.trust, this.#noted.get() ?? 0, this.#here);
+  }
+
+  /** A person has read it. */
+  takeNote(): void {
+    if (this.trust !== undefined) this.#noted.set(this.trust.announced);
+    this.tell();
+  }
+
   /** Reads the state and follows the log, until {@link close}. */
   async open(): Promise<void> {
     this.#stop?.abort();
@@ -118,7 +152,13 @@ export class Registry extends EventTarget {
     this.#follower = this.client;
     this.blind = false;
     try {
-      this.trust = await this.client.trust();
+      const before = await this.#pinned();
+      const trust = await this.client.trust();
+      if (this.trust === undefined) {
+        if (this.#noted.get() === undefined)
+          this.#noted.set(before === undefined ? trust.announced : (before.announced ?? 0));
+        this.trust = trust;
+      } else if (await this.#learn()) return;
       await this.refresh();
       this.failure = undefined;
     } catch (thrown) {
@@ -157,14 +197,20 @@ export class Registry extends EventTarget {
   /** The client tells of every answer whose signature held. */
   answered({ provenance, signature }: VerifiedResponse): void {
     this.signing = { provenance, keyid: signature.keyid, at: this.now() };
+    void this.#learn();
     this.#proved();
   }
 
-  /** Keeps a failure where it is seen. */
+  /** Keeps a failure where it is seen. What a restore explains, which was verified since, is none. */
   failed(thrown: unknown, what: string): void {
     const error = asTesError(thrown);
+    if (this.trust === undefined || !OTHER_KEYS.has(error.code)) this.#keep(error, what);
+    else void this.#learn().then((restored) => restored || this.#keep(error, what));
+  }
+
+  #keep(error: TesError, what: string): void {
     const finding = findingOf(error);
-    if (finding !== "refused" && finding !== "outage") return;
+    if (this.#over || (finding !== "refused" && finding !== "outage")) return;
     const incident = { error, what, at: this.now() };
     this.incidents = [incident, ...this.incidents].slice(0, MAX_INCIDENTS);
     if (finding === "refused" && this.refusal === undefined) this.#refusals.set(this.#key, incident);
@@ -218,7 +264,10 @@ export class Registry extends EventTarget {
           this.link = connection.state === "connected" ? "live" : "waiting";
           this.retryAt = connection.state === "waiting" ? this.now() + connection.inMs : undefined;
           if (connection.state === "waiting") this.failed(connection.error, "the live feed");
-          else this.proofs.retry();
+          else {
+            void this.#learn();
+            this.proofs.retry();
+          }
           this.tell();
         },
       });
@@ -229,12 +278,46 @@ export class Registry extends EventTarget {
         this.#follower = this.#anyone;
         return this.#follow(signal);
       }
+      if (findingOf(asTesError(thrown)) === "refused" && (await this.#explained())) return;
       this.link = "stopped";
       this.blind = !this.#mayWatch() && asTesError(thrown).code === "token_missing";
       this.failed(thrown, "the live feed");
       if (!this.blind) this.dispatchEvent(new CustomEvent("stopped", { detail: asTesError(thrown) }));
       this.tell();
     }
+  }
+
+  /** Whether a chain of keys that leads further, and holds, explains why the log could not be followed. */
+  async #explained(): Promise<boolean> {
+    try {
+      await this.client.keys();
+    } catch (thrown) {
+      // It claims to, and does not hold: that is the finding which tells most, and comes first.
+      this.failed(thrown, "the chain of keys");
+      return false;
+    }
+    return this.#learn();
+  }
+
+  /**
+   * Notices that the client has followed the chain of keys further: who asks for anything does so by itself.
+   *
+   * @returns whether the log was restored: then nothing here is of the log that goes on
+   */
+  async #learn(): Promise<boolean> {
+    if (this.trust === undefined || this.#over) return this.#over;
+    const known = this.trust;
+    const all = await Promise.all([this.client, this.#follower].map((one) => one.trust().catch(() => known)));
+    const trust = all.reduce((further, one) => (one.announced > further.announced ? one : further), known);
+    if (this.#over || trust.announced <= this.trust.announced) return this.#over;
+    this.trust = trust;
+    this.#over = trust.epoch > known.epoch;
+    if (this.#over) {
+      this.close();
+      this.dispatchEvent(new Event("restored"));
+    }
+    this.tell();
+    return this.#over;
   }
 
   /**
@@ -293,6 +376,13 @@ export class Registry extends EventTarget {
         if (before !== undefined) entities.set(statement.entity, { ...before, retired: true, seq, at });
         break;
       }
+      case "registry.moved":
+        // Which keys come next is in the chain, and shown once it is verified.
+        void this.client
+          .keys()
+          .then(() => this.#learn())
+          .catch((thrown) => this.failed(thrown, "the chain of keys"));
+        break;
       case "registry.restored":
       case undefined:
         // What it changes is not in it, or not known here.

@@ -95,7 +95,13 @@ export function explain(error: TesError): string {
     case "checkpoint_stale":
       return "The log is shorter than it was. Somebody set the authority back.";
     case "checkpoint_inconsistent":
+      if (error.facts?.lost !== undefined)
+        return "The registry was restored by somebody who did not know of all that this browser saw.";
       return "The log is not the one that this browser saw before. The authority forked or rewrote it.";
+    case "key_unknown":
+      return "The authority signs under other keys, and nothing that this browser could verify leads to them.";
+    case "epoch_invalid":
+      return "The registry is said to be restored, and the recovery key did not sign that.";
     default:
       return ERRORS[error.code].title;
   }

@@ -68,7 +68,7 @@ export async function answerArtifact(
     return say(fault === null ? ask : { ...ask, ...fault });
   }
   if (action === undefined && (request.method === "GET" || request.method === "HEAD") && url.search === "") {
-    const found = await object.readable(authorization, digest!, request.method === "HEAD");
+    const found = await object.readable(ask, digest!);
     if (!isTold(found)) return say({ ...ask, ...faultOf(found) });
     const served = await serve(request, env, registry, digest!, found.ok, defer);
     if (served instanceof Response) return served;

@@ -14,6 +14,7 @@ import {
 } from "../../core/limits.ts";
 import type { ArtifactAnswer } from "../../protocol/release-answers.ts";
 import { allows, parseScope, type TokenClaims } from "../../protocol/tokens.ts";
+import type { Ask } from "../ask.ts";
 import { type Told, teller } from "../deployment.ts";
 import type { VersionDOEnv } from "../env.ts";
 import type { Emit } from "../events.ts";
@@ -57,8 +58,8 @@ export interface ArtifactCalls {
   ): Promise<Told<"stored" | "given up">>;
   /** What was given up is gone from storage. */
   removed(digest: string, upload: string): Promise<Told<null>>;
-  /** What may be read. @param head whether only its size is asked for */
-  readable(authorization: string | null, digest: string, head: boolean): Promise<Told<FoundArtifact>>;
+  /** What may be read, by a token or by a page's session. */
+  readable(ask: Ask, digest: string): Promise<Told<FoundArtifact>>;
 }
 
 export interface ShelfParts<O extends { readonly ledger: Ledger }> {
@@ -67,6 +68,7 @@ export interface ShelfParts<O extends { readonly ledger: Ledger }> {
   readonly registry: () => string;
   readonly opened: () => Promise<O | TesError>;
   readonly claimsOf: (open: O, authorization: string | undefined, now: number) => Promise<TokenClaims | undefined>;
+  readonly askerOf: (open: O, ask: Ask, now: number) => Promise<{ readonly claims: TokenClaims | undefined }>;
   readonly report: (thrown: unknown) => TesError;
   readonly emit: Emit;
   /** Wakes the object then, at the latest. Milliseconds. */
@@ -95,7 +97,7 @@ const mayUpload = ({ scope }: TokenClaims): boolean =>
 const partsOf = (size: number): number => Math.ceil(size / ARTIFACT_PART_BYTES);
 
 export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfParts<O>): Shelf {
-  const { env, store, registry, opened, claimsOf, report, emit, wakeAt } = parts;
+  const { env, store, registry, opened, claimsOf, askerOf, report, emit, wakeAt } = parts;
   const { artifacts } = store;
   const graceSeconds = Number(env.TES_UPLOAD_GRACE_S ?? Number.NaN);
   const grace = graceSeconds >= 0 ? graceSeconds * 1000 : UPLOAD_GRACE_MS;
@@ -254,10 +256,11 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
         if (row?.upload === upload) forget(row);
         return null;
       }),
-    readable: (authorization, digest, head) =>
+    readable: (ask, digest) =>
       tell(async () => {
         const live = await open();
-        const claims = await claimsOf(live, authorization ?? undefined, Date.now());
+        const head = ask.method === "HEAD";
+        const { claims } = await askerOf(live, ask, Date.now());
         const isPublic = live.ledger.rows.registry()!.visibility === "public";
         const publishes = claims !== undefined && mayUpload(claims);
         if (!isPublic) {
@@ -272,7 +275,9 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
         // Before it is published it is there for publishers only; to others it is no file at all.
         if (row.state !== "stored" || !(shown || publishes)) throw new TesError("artifact_unknown", { detail: digest });
         storage();
-        return { ...placedOf(row), state: "stored" as const, isPublic: isPublic && shown };
+        // What a page's session gets is that page's, and nobody is answered with it again.
+        const isPage = ask.headers["tes-csrf"] !== undefined;
+        return { ...placedOf(row), state: "stored" as const, isPublic: isPublic && shown && !isPage };
       }),
     async collect(now) {
       if (!store.exists() || store.size() === 0 || store.outdated()) return undefined;

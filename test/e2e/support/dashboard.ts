@@ -2,13 +2,18 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { createClient, openImport } from "../../../src/client/index.ts";
+import { fromHex, toBase64Url } from "../../../src/core/bytes.ts";
+import { deriveEd25519, importEd25519Seed, symmetricKid } from "../../../src/core/keys.ts";
+import { Secret } from "../../../src/core/secret.ts";
+import { restoreBytes } from "../../../src/protocol/statements.ts";
 import { prepareData } from "./authority.ts";
 import { keyOf, mintToken, type TokenOptions } from "./keys.ts";
 
@@ -24,6 +29,25 @@ export interface Stage extends AsyncDisposable {
   stop(): Promise<void>;
   /** Starts it again, on the same port. */
   start(): Promise<void>;
+  /** What `tes export` would write now. */
+  backup(): Promise<Backup>;
+  /** Ends it. Another with the key of that label takes its port, with nothing in it, or with a registry of its own. */
+  replace(label: string, own?: "its own"): Promise<void>;
+  /** Reads a backup in and opens it as the next epoch, under the keys that serve now. @param lost default: the backup's own */
+  restore(backup: Backup, lost?: Pick<Backup, "size" | "root">): Promise<void>;
+  /** Hands the registry over to keys that another authority there would have. @returns what it then exports */
+  move(to: string, label: string): Promise<Backup>;
+  /** Reads in what was handed over. */
+  receive(moved: Backup): Promise<void>;
+}
+
+/** A log as it was exported. `root` is base64. */
+export interface Backup {
+  readonly lines: readonly string[];
+  readonly genesis: string;
+  readonly origin: string;
+  readonly size: number;
+  readonly root: string;
 }
 
 export interface Declared {
@@ -42,9 +66,10 @@ export const FAMILY: readonly Declared[] = [
 ];
 
 export async function raise(label: string, entities: readonly Declared[] = FAMILY): Promise<Stage> {
-  const signing = keyOf(label);
+  let signing = keyOf(label);
+  const recovery = keyOf(`${label} recovery`);
   const dir = await mkdtemp(join(tmpdir(), "tes-dash-"));
-  const data = await prepareData({ dir }, { signing, recovery: keyOf(`${label} recovery`) });
+  let data = await prepareData({ dir }, { signing, recovery });
   let child: ChildProcess | undefined;
   const start = async (port: string): Promise<string> => {
     child = spawn(process.execPath, [TES, "serve", "--json", "--data", data, "--port", port], {
@@ -69,12 +94,70 @@ export async function raise(label: string, entities: readonly Declared[] = FAMIL
     await exited;
   };
   const url = await start("0");
+  const admin = { url, registry: "default" };
+  const target = () => openImport({ ...admin, token: mintToken(signing) });
+  const send = async ({ lines }: Backup): Promise<void> => {
+    const each = async function* (): AsyncGenerator<string> {
+      yield* lines;
+    };
+    if (!(await target().send(each())).done) throw new Error("The backup was not taken whole.");
+  };
   const stage: Stage = {
     url,
     stop,
     async start() {
       await start(new URL(url).port);
     },
+    async backup() {
+      const lines: string[] = [];
+      const client = createClient({ ...admin, trustFirst: true, token: mintToken(signing) });
+      for await (const line of client.exportLines()) lines.push(line);
+      return { lines, ...(JSON.parse(lines[0]!) as Omit<Backup, "lines">) };
+    },
+    async replace(other, own) {
+      await stop();
+      signing = keyOf(other);
+      data = join(dir, other.replaceAll(" ", "-"));
+      await mkdir(data, { mode: 0o700 });
+      await writeFile(join(data, "signing.key"), `${signing.hex}\n`, { mode: 0o600 });
+      if (own !== undefined) await writeFile(join(data, "recovery.pub"), `${recovery.x}\n`);
+      await start(new URL(url).port);
+    },
+    async restore(backup, lost = backup) {
+      const { keys } = await target().state();
+      await send(backup);
+      const { genesis, origin, size, root } = backup;
+      const body = {
+        epoch: 2,
+        origin: `${origin}/epoch-2`,
+        lost: { size: lost.size, root: lost.root },
+        floor: [],
+        keys,
+      };
+      const pair = await importEd25519Seed(new Secret(fromHex(recovery.hex)!));
+      const bytes = restoreBytes({ registry: "default", genesis, size, root }, body);
+      const signature = toBase64Url(new Uint8Array(await crypto.subtle.sign("Ed25519", pair.privateKey, bytes)));
+      await target().restore({ ...body, recovery: { kid: pair.kid, signature } }, "restore");
+    },
+    async move(to, other) {
+      const next = keyOf(other);
+      const log = await deriveEd25519(new Secret(fromHex(next.hex)!), "log-ed25519", "default");
+      const response = await deriveEd25519(new Secret(fromHex(next.hex)!), "response-ed25519", "default");
+      const symmetric = (purpose: "response-hmac" | "token-hs256") =>
+        symmetricKid(new Secret(fromHex(next.hex)!), purpose, "default");
+      const client = createClient({ ...admin, trustFirst: true, token: mintToken(signing) });
+      await client.move({
+        url: to,
+        keys: {
+          "log-ed25519": { kid: log.kid, x: log.x },
+          "response-ed25519": { kid: response.kid, x: response.x },
+          "response-hmac": { kid: await symmetric("response-hmac") },
+          "token-hs256": { kid: await symmetric("token-hs256") },
+        },
+      });
+      return stage.backup();
+    },
+    receive: send,
     token: (options) => mintToken(signing, options),
     async post(path, body) {
       const answer = await fetch(`${url}${path}`, {

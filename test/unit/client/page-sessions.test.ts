@@ -1,5 +1,6 @@
 /** A client of a page: what it sends in a session, what it never sends, and what it makes of the answers. */
 
+import { createHash } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type ClientOptions, createClient } from "../../../src/client/index.ts";
 import { ERRORS, type ErrorCode } from "../../../src/core/errors.ts";
@@ -82,6 +83,19 @@ describe("what is sent", () => {
     await client.checkpoint();
     expect(inits.length).toBeGreaterThan(0);
     for (const init of inits) expect(init).not.toHaveProperty("credentials");
+  });
+
+  test("a file is asked for with both halves, and hashed by the client itself when nobody else does", async () => {
+    const made = signedIn();
+    const digest = createHash("sha256").update("the file").digest("hex");
+    const path = `/v1/default/artifacts/${digest}`;
+    made.on(path, () => new Response("the file"));
+    const pieces = await Array.fromAsync(made.client.download(digest, 8));
+    expect(Buffer.concat(pieces).toString()).toBe("the file");
+    const [request] = sentTo(made, path);
+    expect([request!.headers.get("tes-csrf"), request!.credentials]).toEqual([HALF, "same-origin"]);
+    made.on(path, () => new Response("the fi1e"));
+    await expect(Array.fromAsync(made.client.download(digest, 8))).rejects.toMatchObject({ code: "digest_mismatch" });
   });
 
   test("hot reads carry no half, and so may come from memory", async () => {

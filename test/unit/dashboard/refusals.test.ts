@@ -15,6 +15,9 @@ function look(refusals: Map<string, Incident>, name: string): Registry {
     now: () => 5,
     refusals,
     key: `${URL}/${name}`,
+    here: URL,
+    pinned: async () => undefined,
+    noted: { get: () => undefined, set: () => undefined },
     mayWatch: () => true,
   });
 }
