@@ -348,6 +348,38 @@ describe("tes doctor and the signing key", () => {
   });
 });
 
+describe("tes registry", () => {
+  test("a name that was deleted stays taken, and a recovery key that is there is explained and kept", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    const create = (...args: string[]) => failure(place.tes(["registry", "create", "mobile", ...args, "--json"]));
+    await done(place, "registry", "create", "mobile");
+    const key = await read(place, ".tes/mobile.recovery.key");
+    expect(await create("--recovery-key", "x.key")).toMatchObject({
+      code: "genesis_exists",
+      detail: expect.stringContaining("tes registry list"),
+    });
+    await done(place, "registry", "delete", "mobile", "--yes");
+    const there = await create();
+    expect(there).toMatchObject({ code: "file_exists", exit: 1 });
+    const x = /--recovery-public (\S+)\)/.exec(String(there.detail))![1]!;
+    expect(there.detail).toMatch(/is a recovery key: of a registry mobile .* deleted.*Keep it/);
+    expect(await read(place, ".tes/mobile.recovery.key")).toBe(key);
+    // Each way out that it names says in its turn that the name is taken.
+    const other = await create("--recovery-key", "x.key");
+    expect(other).toMatchObject({ code: "genesis_exists" });
+    expect(other.detail).toMatch(/mobile was deleted: .* Choose another name\.\n\S+x\.key was made for it just now/);
+    expect((await create("--recovery-public", x)).detail).toMatch(/Choose another name\.$/);
+    // Where the making broke off, the key that is there goes on.
+    await writeFile(join(place.dir, ".tes/next.recovery.key"), key);
+    await done(place, "registry", "create", "next", "--recovery-public", x);
+    await writeFile(join(place.dir, ".tes/third.recovery.key"), "no key");
+    const noKey = await failure(place.tes(["registry", "create", "third", "--json"]));
+    expect(noKey.detail).toMatch(/third\.recovery\.key is there already, and is no recovery key\./);
+  });
+});
+
 describe("tes start", () => {
   test("does the main job, ends with 0, goes on from where it was, and leaves the checkout as it is", async () => {
     await using place = await makePlace();
