@@ -153,7 +153,10 @@ describe("tes bump", () => {
     await writeFile(join(place.dir, "there.json"), "kept");
     const bump = (receipt: string) =>
       failure(place.tes(["bump", "global:main", "minor", "--receipt", receipt, "--json"]));
-    expect((await bump("there.json")).code).toBe("file_exists");
+    expect(await bump("there.json")).toMatchObject({
+      code: "file_exists",
+      detail: expect.stringMatching(/there\.json\. .*name a new one with --receipt.* No version was taken\./),
+    });
     expect((await bump("none/r.json")).code).toBe("file_unwritable");
     expect((await json<{ version: string }>(place, "entity", "show", "global:main")).version).toBe("1.4.0");
     expect(await read(place, "there.json")).toBe("kept");
