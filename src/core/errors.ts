@@ -502,7 +502,7 @@ export const ERRORS = {
   input_missing: row(
     400,
     "What should have come in on standard input, or at a prompt, did not.",
-    "Pipe the key in, or name its file with --key-file.",
+    "Pipe it in, or name the file that holds it (--key-file, --passphrase-file).",
   ),
   install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
   internal: row(
