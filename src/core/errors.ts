@@ -430,7 +430,7 @@ export const ERRORS = {
   release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
   signature_file_invalid: row(
     400,
-    "A file of signatures or checksums is not written as its format asks.",
+    "A file of signatures, checksums or proofs is not written as its format asks.",
     "Fetch it again, whole and unchanged.",
   ),
   signature_invalid: row(
