@@ -31,9 +31,11 @@ export async function trustFileOf(io: CommandIo, { trust }: AnchorOptions): Prom
 
 /**
  * The pin for a document: of the trust file, the options, the environment, earlier contacts, or the checkout, in this
- * order. The registry's name is taken from the document where nobody names it: the pin is of one registry only.
+ * order. A genesis that is given names the registry, whatever it is called. Otherwise it is the registry that is meant
+ * here, never the one that the document speaks of: many are pinned on one machine.
  *
- * @throws {TesError} `genesis_unpinned`; `genesis_mismatch` where two of them differ
+ * @throws {TesError} `genesis_unpinned`; `genesis_mismatch` where two of them differ, or for a document of another
+ *   registry
  */
 export async function anchorOf(
   io: CommandIo,
@@ -42,20 +44,21 @@ export async function anchorOf(
   document: ReleaseDocument,
 ): Promise<Anchor> {
   const named = (document.release as { readonly registry?: JsonValue } | null)?.registry;
-  const registry = flags.registry ?? trust?.registry ?? (typeof named === "string" ? named : "");
-  if (!isRegistryName(registry)) throw new TesError("answer_malformed", { detail: "The document names no registry." });
-  if (trust !== null) {
-    if (flags.genesis !== undefined && flags.genesis !== trust.genesis) {
-      throw new TesError("genesis_mismatch", { facts: { trusted: trust.genesis, given: flags.genesis } });
-    }
-    return { registry, genesis: trust.genesis, pinnedBy: `the trust file ${flags.trust}` };
+  if (typeof named !== "string" || !isRegistryName(named)) {
+    throw new TesError("answer_malformed", { detail: "The document names no registry." });
   }
-  if (flags.genesis !== undefined && !/^[0-9a-f]{64}$/.test(flags.genesis)) {
-    throw new TesError("usage", { detail: "--genesis is a hash: 64 lower-case hex characters." });
+  const given = givenAnchor(io, flags, trust);
+  // A registry file that nobody asked for must not be in the way of a genesis that was given.
+  const located = given === null ? await locate(io, flags) : null;
+  const registry = flags.registry ?? trust?.registry ?? located?.registry ?? named;
+  if (named !== registry) {
+    throw new TesError("genesis_mismatch", {
+      detail: `It is a release of the registry ${named}, and the one that is meant here is ${registry}: --registry ${named}, if you meant that one.`,
+      facts: { registry, found: named },
+    });
   }
-  if (flags.genesis !== undefined) return { registry, genesis: flags.genesis, pinnedBy: "--genesis" };
-  if (io.env.TES_PIN) return { registry, genesis: io.env.TES_PIN, pinnedBy: "$TES_PIN" };
-  const { store, pinKey, checkout } = await locate(io, { ...flags, registry });
+  if (given !== null) return { registry, ...given };
+  const { store, pinKey, checkout } = located!;
   const pin = await store.load(pinKey);
   if (pin !== undefined) return { registry, genesis: pin.genesis, pinnedBy: "an earlier contact from here" };
   const genesis = checkout?.file.authority?.genesis;
@@ -66,6 +69,23 @@ export async function anchorOf(
     detail:
       "A release is verified against the genesis of its registry, as its operator publishes it: --genesis HEX, or --trust FILE.",
   });
+}
+
+/** The genesis that was given with the command. @throws {TesError} `genesis_mismatch`, `usage` */
+function givenAnchor(io: CommandIo, flags: AnchorOptions, trust: TrustFile | null): Omit<Anchor, "registry"> | null {
+  if (trust !== null) {
+    if (flags.genesis !== undefined && flags.genesis !== trust.genesis) {
+      throw new TesError("genesis_mismatch", { facts: { trusted: trust.genesis, given: flags.genesis } });
+    }
+    return { genesis: trust.genesis, pinnedBy: `the trust file ${flags.trust}` };
+  }
+  const genesis = flags.genesis ?? (io.env.TES_PIN || undefined);
+  if (genesis === undefined) return null;
+  const pinnedBy = flags.genesis === undefined ? "$TES_PIN" : "--genesis";
+  if (!/^[0-9a-f]{64}$/.test(genesis)) {
+    throw new TesError("usage", { detail: `${pinnedBy} is a hash: 64 lower-case hex characters.` });
+  }
+  return { genesis, pinnedBy };
 }
 
 /**

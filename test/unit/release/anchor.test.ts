@@ -1,0 +1,76 @@
+/** Against what a release is verified: nothing that lies beside it may choose that. */
+
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { filePins } from "../../../src/cli/pins.ts";
+import { type AnchorOptions, anchorOf } from "../../../src/cli/release/anchor.ts";
+import { RELEASE_DOCUMENT_TYPE, type ReleaseDocument } from "../../../src/client/release.ts";
+import type { TrustFile } from "../../../src/protocol/trust-file.ts";
+import { ioIn } from "./support/io.ts";
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "tes-anchor-"));
+  await Promise.all(["home", "here"].map((name) => mkdir(join(dir, name))));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+const OURS = "0a".repeat(32);
+const THEIRS = "0b".repeat(32);
+
+const of = (registry: string): ReleaseDocument => ({
+  mediaType: RELEASE_DOCUMENT_TYPE,
+  keys: {},
+  release: { registry },
+});
+const pin = (genesis: string) => ({ genesis, origin: "tes.example", logKey: "", size: 3, root: "" });
+const anchor = (
+  registry: string,
+  flags: Partial<AnchorOptions> = {},
+  env: Record<string, string> = {},
+  trust: TrustFile | null = null,
+) => {
+  const io = ioIn(join(dir, "here"), { HOME: join(dir, "home"), ...env });
+  return anchorOf(io, { data: ".tes", ...flags }, trust, of(registry));
+};
+const userPins = () => filePins(join(dir, "home/.local/state/tes/pins"));
+
+describe("a document of another registry that is pinned here too", () => {
+  const url = "https://tes.example";
+
+  beforeEach(async () => {
+    await userPins().save(`${url}/default`, pin(OURS));
+    await userPins().save(`${url}/theirs`, pin(THEIRS));
+  });
+
+  test("is none of the one that is meant", async () => {
+    expect(await anchor("default", { url })).toMatchObject({ registry: "default", genesis: OURS });
+    await expect(anchor("theirs", { url })).rejects.toMatchObject({
+      code: "genesis_mismatch",
+      detail: expect.stringContaining("--registry theirs, if you meant that one"),
+    });
+    expect(await anchor("theirs", { url, registry: "theirs" })).toMatchObject({ genesis: THEIRS });
+    await expect(anchor("default", { url, registry: "theirs" })).rejects.toMatchObject({ code: "genesis_mismatch" });
+  });
+
+  test("is none of the one that the registry file names", async () => {
+    const file = { registry: "theirs", authority: { url }, entities: [] };
+    await writeFile(join(dir, "here/tes.registry.json"), JSON.stringify(file));
+    expect(await anchor("theirs")).toMatchObject({ registry: "theirs", genesis: THEIRS });
+    await expect(anchor("default")).rejects.toMatchObject({ code: "genesis_mismatch" });
+  });
+
+  test("unless its genesis is given, which is of one registry only", async () => {
+    expect(await anchor("theirs", { genesis: THEIRS })).toMatchObject({ registry: "theirs", pinnedBy: "--genesis" });
+    expect(await anchor("theirs", {}, { TES_PIN: THEIRS })).toMatchObject({ registry: "theirs", pinnedBy: "$TES_PIN" });
+    await expect(anchor("theirs", {}, { TES_PIN: "?" })).rejects.toMatchObject({ code: "usage" });
+    const trust = { registry: "theirs", genesis: THEIRS } as TrustFile;
+    expect(await anchor("theirs", { trust: "t.json" }, {}, trust)).toMatchObject({ genesis: THEIRS });
+    await expect(anchor("default", { trust: "t.json" }, {}, trust)).rejects.toMatchObject({ code: "genesis_mismatch" });
+    await expect(anchor("theirs", { genesis: THEIRS, registry: "default" })).rejects.toMatchObject({
+      code: "genesis_mismatch",
+    });
+  });
+});
