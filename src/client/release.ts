@@ -89,13 +89,16 @@ export interface ProvenPublishers {
 const malformed = (detail: string): TesError => new TesError("answer_malformed", { detail });
 
 /**
- * Reads a document. Believes nothing.
+ * Reads a document. Believes nothing. One with members that it does not know is none: other JSON that holds a document
+ * may be anything.
  *
  * @throws answer_malformed
  */
 export function parseReleaseDocument(json: JsonValue): ReleaseDocument {
   if (!isJsonObject(json) || json.mediaType !== RELEASE_DOCUMENT_TYPE) throw malformed("It is no release document.");
-  const { keys, release } = json;
+  const { mediaType: _, keys, release, ...more } = json;
+  const [unknown] = Object.keys(more);
+  if (unknown !== undefined) throw malformed(`A release document has no member ${JSON.stringify(unknown)}.`);
   if (keys === undefined || release === undefined) throw malformed("A part of the release document is missing.");
   return { mediaType: RELEASE_DOCUMENT_TYPE, keys, release };
 }

@@ -396,6 +396,11 @@ export const ERRORS = {
     "Ask again; if it stays, the authority was set back.",
   ),
   digest_mismatch: row(502, "The content does not match its digest.", "It was changed on the way. Do not use it."),
+  files_missing: row(
+    404,
+    "Not one file of the release is there.",
+    "Put its files beside release.tes.json, or name that document itself: then the release is proved, and no file.",
+  ),
   genesis_mismatch: row(
     502,
     "The registry's genesis is not the pinned one.",

@@ -12,6 +12,7 @@ import {
   ELSEWHERE,
   ENTITY,
   FOLDER,
+  fails,
   json,
   makeKey,
   release,
@@ -159,6 +160,12 @@ test("what no publisher signed is of a stranger, and what nothing covers is name
   expect(covered).toMatchObject({ exit: 0, notCovered: ["more/", "README", "app.tgz.sigstore.json"] });
   expect(refused(covered)).toEqual(["notes.txt.minisig unread undefined"]);
   expect(covered.notProved.join("\n")).toContain("not covered by the release: more/, README, app.tgz.sigstore.json");
+
+  // With no file left there is nothing that it could be the folder of; the document alone proves the release alone.
+  await rm(at("app.tgz"));
+  expect(await fails(place, ["verify", FOLDER])).toMatchObject({ code: "files_missing", exit: 1 });
+  const alone = await done(place, ["verify", `${FOLDER}/release.tes.json`]);
+  expect(alone).toMatch(/^proved {2}release .*; no file of it was checked\n/);
 });
 
 test("a second publisher's signatures are found by their names, and a folder of bundles needs no document", async () => {

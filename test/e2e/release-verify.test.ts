@@ -175,6 +175,12 @@ describe("tes verify, offline", () => {
     const files = new Map<string, Buffer>();
     for (const name of ["app.tgz", "release.tes.json"])
       files.set(`/dl/${name}`, await readFile(join(place.dir, FOLDER, name)));
+    const document = files.get("/dl/release.tes.json")!;
+    // A genuine proof where a file was asked for, and JSON that holds one and more.
+    for (const name of ["/dl/app.json", "/dl/app.tes.json", "/alone/app.json", "/alone/app.tes.json"]) {
+      files.set(name, document);
+    }
+    files.set("/more/release.tes.json", Buffer.from(`{"run":"curl",${document.toString().slice(1)}`));
     const server = createServer((request, response) => {
       if (request.url === "/go") return void response.writeHead(302, { location: "/dl/app.tgz" }).end();
       const file = files.get(request.url!);
@@ -196,6 +202,22 @@ describe("tes verify, offline", () => {
       });
       await done(other, ["verify", `${base}/go`, "--release", `${base}/dl/release.tes.json`, ...pinned]);
       expect(await readdir(other.dir)).toEqual(before);
+      const alone = await done(other, ["verify", `${base}/dl/release.tes.json`, ...pinned]);
+      expect(alone).toMatch(/^proved {2}release .*; no file of it was checked\n/);
+      await done(other, ["verify", `${base}/alone/app.tes.json`, ...pinned]);
+      const named = ["--release", `${base}/dl/release.tes.json`, ...pinned];
+      for (const [args, code] of [
+        [[`${base}/dl/app.json`, ...pinned], "digest_mismatch"],
+        [[`${base}/dl/app.tes.json`, ...pinned], "digest_mismatch"],
+        [[`${base}/alone/app.json`, ...pinned], "proof_missing"],
+        [[`${base}/dl/app.json`, ...named], "digest_mismatch"],
+        [[`${base}/alone/app.tes.json`, ...named], "digest_mismatch"],
+        [[`${base}/dl/release.tes.json`, ...named], "digest_mismatch"],
+        [[`${base}/more/release.tes.json`, ...pinned], "signature_file_invalid"],
+      ] as const) {
+        const refused = await fails(other, ["verify", ...args]);
+        expect({ args, ...refused }).toMatchObject({ exit: 1, args, code });
+      }
       expect(await fails(other, ["verify", `${base}/go`, ...pinned])).toMatchObject({ code: "proof_missing" });
       expect(await fails(other, ["verify", `${base}/none`, ...pinned])).toMatchObject({ code: "proof_missing" });
       expect(await fails(other, ["verify", "http://tes.invalid/x", ...pinned])).toMatchObject({

@@ -8,7 +8,7 @@ import type { Subject } from "../../protocol/intoto.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { type ReachOptions, reach, withReach } from "../reach.ts";
-import { checkFolderNames } from "../release/contents.ts";
+import { checkFolderNames, DOCUMENT_NAME } from "../release/contents.ts";
 import { createDraft, makeDraft, readDraft, replaceDraft, signDraft } from "../release/draft.ts";
 import { type Finished, finishRelease, planFolder, rehearse } from "../release/finish.ts";
 import { gatherFiles, parseUrlTemplate, subjectsOf } from "../release/gather.ts";
@@ -147,7 +147,7 @@ async function create(io: CommandIo, named: string, paths: readonly string[], fl
   }
   const upload = flags.upload && urlOf === null;
   const finished = await finishRelease(io, client, target, draft, subjects, files, plan, { ...flags, upload });
-  tellFinished(io, finished);
+  tellFinished(io, finished, flags.copy);
 }
 
 /** What of the command line makes the release what it is. Where keys, tokens and pins lie does not. */
@@ -218,7 +218,8 @@ async function publishDraftFile(
   const plan = await planFolder(io, scope, flags.out, release.subjects, scope);
   const upload = flags.upload && release.subjects.some(({ downloadLocation }) => downloadLocation === undefined);
   const options = { ...flags, upload };
-  tellFinished(io, await finishRelease(io, client, scope, draft, release.subjects, files, plan, options));
+  const finished = await finishRelease(io, client, scope, draft, release.subjects, files, plan, options);
+  tellFinished(io, finished, flags.copy);
 }
 
 /** The files of a draft as they lie here, hashed. @throws {TesError} `digest_mismatch` for one that is another */
@@ -298,7 +299,7 @@ function tellRehearsal(
   );
 }
 
-function tellFinished(io: CommandIo, { logged, already, folder, written, uploaded }: Finished): void {
+function tellFinished(io: CommandIo, { logged, already, folder, written, uploaded }: Finished, copy: boolean): void {
   const { entity, version, seq, at, signers, subjects } = logged.release;
   const kids = signers.map(({ kid }) => kid);
   if (io.json) {
@@ -321,7 +322,7 @@ function tellFinished(io: CommandIo, { logged, already, folder, written, uploade
       : `${entity}@${version} is released: ${filesIn(subjects.length)}, signed by ${kids.map(shortKid).join(", ")}, statement ${seq}\n`,
   );
   io.stdout(`${written ? "wrote" : "there already:"} ${folder}\n`);
-  io.stdout(`verify: tes verify ${folder}\n`);
+  io.stdout(`verify: tes verify ${copy ? folder : `${folder}/${DOCUMENT_NAME}`}\n`);
 }
 
 const filesIn = (count: number): string => (count === 1 ? "1 file" : `${count} files`);

@@ -18,6 +18,7 @@ import {
   findEvidence,
   findFolderEvidence,
   type Kind,
+  PROOF_NAME,
   parseDocument,
   readDocument,
 } from "../release/evidence.ts";
@@ -39,7 +40,12 @@ export async function verifyPath(io: CommandIo, path: string, kind: Kind, flags:
   if (kind === "folder") {
     const evidence =
       flags.release === undefined ? await findFolderEvidence(path, trust) : await namedDocument(io, flags.release);
-    return judge(io, flags, trust, evidence, (release, proof) => wholeFolder(io, path, release, proof));
+    return judge(io, flags, trust, evidence, async (release, proof) => {
+      const looked = await wholeFolder(io, path, release, proof);
+      if (looked.files.length > 0) return looked;
+      const { entity, version } = release;
+      throw new TesError("files_missing", { detail: `It is the folder of ${entity}@${version}, without its files.` });
+    });
   }
   if (kind === "document") {
     const look = (release: ProvenRelease, proof: Proof) => wholeFolder(io, dirname(path), release, proof);
@@ -61,21 +67,42 @@ export async function verifyPath(io: CommandIo, path: string, kind: Kind, flags:
 /** Verifies what an address leads to. Nothing of it is kept, and it is held in memory only where it is a document. */
 export async function verifyAddress(io: CommandIo, address: string, flags: VerifyReleaseFlags): Promise<void> {
   const trust = await trustFileOf(io, flags);
-  // What may be a document is no longer than one; of a file the document says how long it is, so that comes first.
-  const found = /\.json$/i.test(new URL(address).pathname) ? await fetchFile(io, address, MAX_ANSWER_BYTES) : null;
-  if (found?.kind === "document") {
-    const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [], broken: [] };
-    return judge(io, flags, trust, evidence, (release) => ({
-      files: [],
-      missing: release.subjects.map(({ name }) => name),
-      beside: null,
-    }));
+  const alone = flags.release === undefined ? await documentAt(io, address) : null;
+  if (alone !== null) {
+    const { file, evidence } = alone;
+    return judge(io, flags, trust, evidence, (release) => {
+      const missing = release.subjects.map(({ name }) => name);
+      return missing.includes(file.name) ? fileOf(release, file) : { files: [], missing, beside: null };
+    });
   }
-  const beside = new URL(DOCUMENT_NAME, address).href;
-  const evidence = await namedDocument(io, flags.release ?? beside);
-  await judge(io, flags, trust, evidence, async (release) =>
-    fileOf(release, found ?? (await longest(io, address, release))),
-  );
+  const evidence = await namedDocument(io, flags.release ?? besideAddress(address));
+  await judge(io, flags, trust, evidence, async (release) => fileOf(release, await longest(io, address, release)));
+}
+
+const besideAddress = (address: string): string => new URL(DOCUMENT_NAME, address).href;
+
+/** A document that was named itself. What has one beside it is a file, whatever it holds: as on disk. */
+async function documentAt(io: CommandIo, address: string) {
+  const { pathname } = new URL(address);
+  if (!PROOF_NAME.test(pathname)) return null;
+  if (!pathname.endsWith(`/${DOCUMENT_NAME}`) && (await isAt(io, besideAddress(address)))) return null;
+  const file = await fetchFile(io, address, MAX_ANSWER_BYTES).catch((thrown: unknown) => {
+    if (thrown instanceof TesError && thrown.code === "artifact_limit") return null;
+    throw thrown;
+  });
+  if (file?.kind !== "document") return null;
+  const document = parseDocument(file.text!, address);
+  return { file, evidence: { document, from: [address], bundles: [], broken: [] } };
+}
+
+async function isAt(io: CommandIo, address: string): Promise<boolean> {
+  try {
+    await fetchFile(io, address, MAX_ANSWER_BYTES);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof TesError && /^4/.test(String(thrown.facts?.status))) return false;
+    throw thrown;
+  }
 }
 
 /** Downloads a file that is no longer than the longest of a release. @throws {TesError} `digest_mismatch` */

@@ -23,6 +23,9 @@ const MAX_BUNDLES = 128;
 /** Bundles nest no deeper than a release document. */
 const MAX_EVIDENCE_DEPTH = 24;
 
+/** A file whose bytes were exchanged for a proof is no proof: what is one says so in its name too. */
+export const PROOF_NAME = /\.(?:tes|sigstore)\.json$/i;
+
 /** What a file turned out to be. */
 export type Kind = "document" | "bundle" | "receipt" | "artifact" | "folder";
 
@@ -49,7 +52,8 @@ export async function kindOf(path: string): Promise<Kind> {
   const { file, size } = await openFile(path);
   try {
     if (size > MAX_ANSWER_BYTES || size === 0) return "artifact";
-    return kindOfBytes(await file.readFile());
+    const kind = kindOfBytes(await file.readFile());
+    return (kind === "document" || kind === "bundle") && !PROOF_NAME.test(path) ? "artifact" : kind;
   } finally {
     await file.close();
   }

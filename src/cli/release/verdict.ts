@@ -112,7 +112,10 @@ function provedBy({ release, pinnedBy, files, beside, online }: Verdict): Proof[
         `${name}${as === undefined ? "" : ` (there: ${as})`}, ${showBytes(size)}, is of this release: SHA-256 ${sha256}`,
       ],
     ),
-    ["release", `${entity}@${version} of the registry ${registry}`],
+    [
+      "release",
+      `${entity}@${version} of the registry ${registry}${files.length === 0 ? "; no file of it was checked" : ""}`,
+    ],
     [
       "publishers",
       `${signers.length} signed, ${threshold} of ${keys} had to (revision ${revision}): ${signers.map(({ kid }) => kid).join(", ")}`,

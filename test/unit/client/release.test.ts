@@ -61,6 +61,7 @@ describe("is refused", () => {
       "answer_malformed",
     ],
     ["no text", (d) => (d.release.payload = null), "blob_erased"],
+    ["a member that it does not know", (d) => (d.script = "curl"), "answer_malformed"],
     ["no keys", (d) => delete d.keys, "answer_malformed"],
     ["another media type", (d) => (d.mediaType = "application/json"), "answer_malformed"],
   ])("%s", async (_, change, code) => {

@@ -44,9 +44,16 @@ describe("what a file is", () => {
     expect(await kindOf(await put("a.sigstore.json", BUNDLE))).toBe("bundle");
   });
 
+  test("is an artifact where its name is not that of a proof", async () => {
+    for (const name of ["app.tgz", "app.json", "tes.json"]) {
+      expect(await kindOf(await put(name, DOCUMENT)), name).toBe("artifact");
+      expect(await kindOf(await put(name, BUNDLE)), name).toBe("artifact");
+    }
+  });
+
   test("is an artifact when it is too large for anything else", async () => {
-    expect(await kindOf(await put("a.json", DOCUMENT.padEnd(MAX_ANSWER_BYTES, " ")))).toBe("document");
-    expect(await kindOf(await put("a.json", DOCUMENT.padEnd(MAX_ANSWER_BYTES + 1, " ")))).toBe("artifact");
+    expect(await kindOf(await put("a.tes.json", DOCUMENT.padEnd(MAX_ANSWER_BYTES, " ")))).toBe("document");
+    expect(await kindOf(await put("a.tes.json", DOCUMENT.padEnd(MAX_ANSWER_BYTES + 1, " ")))).toBe("artifact");
   });
 });
 
