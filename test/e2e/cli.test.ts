@@ -129,6 +129,14 @@ describe("tes bump", () => {
     expect(await done(place, "verify")).toContain("is the pinned one");
     const forged = (await read(place, "r.json")).replace('"to":"1.5.0"', '"to":"1.5.1"');
     await writeFile(join(place.dir, "forged.json"), forged);
+    // It is no release, so nothing that is said of one may pass; and what holds a receipt and more is none.
+    for (const option of [["--expect", "component:app@9.9.9"], ["--trust", "trust.json"], ["--online"]]) {
+      const misused = await failure(place.tes(["verify", "r.json", ...option, "--json"]));
+      expect(misused, option[0]).toMatchObject({ code: "usage", exit: 2 });
+    }
+    const receipt = await readFile(join(place.dir, "r.json"), "utf8");
+    await writeFile(join(place.dir, "more.json"), receipt.replace("{", '{"run":"curl",'));
+    expect(await failure(place.tes(["verify", "more.json", "--json"]))).toMatchObject({ code: "proof_missing" });
     expect(await failure(place.tes(["verify", "forged.json", "--json"]))).toMatchObject({
       exit: 1,
       code: "proof_invalid",
@@ -227,6 +235,7 @@ describe("tes bump", () => {
       [["bump"], "usage", 2],
       [["bump", "--finish", "0"], "usage", 2],
       [["verify", "--offline"], "usage", 2],
+      [["verify", "--expect", "component:app@1.0.0"], "usage", 2],
       [["nonsense"], "usage", 2],
       [["entity", "show", "component:none"], "entity_unknown", 1],
       [["verify", "absent.json"], "file_unreadable", 1],

@@ -6,16 +6,16 @@ import { type LogTrust, type VerifiedReceipt, verifyReceipt } from "../../client
 import { toBase64, utf8 } from "../../core/bytes.ts";
 import { canonicalize } from "../../core/canonical-json.ts";
 import { TesError } from "../../core/errors.ts";
-import { type JsonValue, parseJson } from "../../core/json.ts";
+import { type JsonObject, type JsonValue, parseJson } from "../../core/json.ts";
 import { ed25519Kid, importEd25519Public } from "../../core/keys.ts";
 import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import { parseAnswer } from "../../protocol/answers.ts";
 import type { Statement } from "../../protocol/statements.ts";
 import { readSmallFile } from "../local/data.ts";
-import { type CommandIo, printJson, printNote } from "../output.ts";
+import { type CommandIo, printable, printJson, printNote } from "../output.ts";
 import { notProved, say } from "../proved.ts";
 import { type Located, locate, type Reached, reach, withReach } from "../reach.ts";
-import { kindOf } from "../release/evidence.ts";
+import { isReceiptShaped, kindOf } from "../release/evidence.ts";
 import { isAddress } from "../release/fetch-file.ts";
 import { type VerifyReleaseFlags, verifyAddress, verifyPath } from "./verify-release.ts";
 
@@ -52,6 +52,7 @@ export function verifyCommand(io: CommandIo): Command {
         if (flags.offline === true) {
           throw new TesError("usage", { detail: "Without an authority there is only a file to check: name it." });
         }
+        refuseForReleases(flags, ["expect", "trust", "release"], "no file is named");
         return verifyAuthority(io, await reach(io, flags));
       }
       if (isAddress(file)) return verifyAddress(io, file, flags);
@@ -59,9 +60,16 @@ export function verifyCommand(io: CommandIo): Command {
       const found = await kindOf(path);
       const kind = flags.release === undefined || found === "folder" ? found : "artifact";
       if (kind !== "receipt") return verifyPath(io, path, kind, flags);
+      refuseForReleases(flags, ["expect", "trust", "online"], `${printable(file)} is a receipt`);
       if (flags.offline === true) await verifyOffline(io, await locate(io, flags), path);
       else await verifyFile(io, await reach(io, flags), path);
     });
+}
+
+/** Whoever says what a release has to be, must not hear that something else holds. @throws {TesError} `usage` */
+function refuseForReleases(flags: VerifyFlags, names: readonly (keyof VerifyFlags)[], why: string): void {
+  const given = names.find((name) => flags[name] !== undefined);
+  if (given !== undefined) throw new TesError("usage", { detail: `--${given} is for releases, and ${why}.` });
 }
 
 async function verifyAuthority(io: CommandIo, { client, url, firstTrust }: Reached): Promise<void> {
@@ -120,6 +128,7 @@ async function readReceipt(path: string): Promise<JsonValue> {
   try {
     const json = parseJson(utf8(text));
     parseAnswer("receipt", json);
+    if (!isReceiptShaped(json as JsonObject)) throw new TesError("answer_malformed", { detail: "It holds more." });
     return json;
   } catch (cause) {
     throw new TesError("file_unreadable", {

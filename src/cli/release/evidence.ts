@@ -8,10 +8,11 @@ import { basename, dirname, join } from "node:path";
 import { parseReleaseDocument, RELEASE_DOCUMENT_TYPE, type ReleaseDocument } from "../../client/release.ts";
 import { utf8 } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
-import { type JsonValue, parseJson } from "../../core/json.ts";
+import { type JsonObject, type JsonValue, parseJson } from "../../core/json.ts";
 import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import type { OpenedBundle } from "../../core/sigstore-bundle.ts";
 import { PROVENANCE_TYPE } from "../../protocol/intoto.ts";
+import { isJsonObject } from "../../protocol/parse.ts";
 import { parseTrustFile, type TrustFile } from "../../protocol/trust-file.ts";
 import { codeOf, readSmallFile, reasonOf } from "../local/data.ts";
 import { assemble, type Bundle, readBundle } from "./bundle-file.ts";
@@ -71,7 +72,17 @@ export function kindOfBytes(bytes: Uint8Array): Kind {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return "artifact";
   if (json.mediaType === RELEASE_DOCUMENT_TYPE) return "document";
   if (typeof json.mediaType === "string" && json.mediaType.includes("sigstore.bundle")) return "bundle";
-  return "statement" in json && "inclusion" in json && "checkpoint" in json ? "receipt" : "artifact";
+  return isReceiptShaped(json) ? "receipt" : "artifact";
+}
+
+const RECEIPT = ["statement", "inclusion", "checkpoint"];
+const INCLUSION = new Set(["index", "size", "proof"]);
+
+/** Whether JSON is a receipt and nothing beside: what holds one and more may be anything. */
+export function isReceiptShaped(json: JsonObject): boolean {
+  const names = Object.keys(json);
+  if (names.length !== RECEIPT.length || !RECEIPT.every((name) => names.includes(name))) return false;
+  return isJsonObject(json.inclusion!) && Object.keys(json.inclusion).every((name) => INCLUSION.has(name));
 }
 
 /** Where the document of a file's release lies. */
