@@ -10,6 +10,12 @@ import { advances, type Pin, type PinStore } from "../client/pins.ts";
 import { TesError } from "../core/errors.ts";
 import { codeOf, reasonOf } from "./local/data.ts";
 
+/** A store whose pins lie in files that can be named. */
+export interface FilePins extends PinStore {
+  /** The file of a pin, as it was loaded. */
+  fileOf(key: string, pin: Pin): string;
+}
+
 const NAME = /^(\d{1,16})\.json$/;
 
 /**
@@ -18,7 +24,7 @@ const NAME = /^(\d{1,16})\.json$/;
  * @example
  * createClient({ url, store: filePins("/home/me/.local/state/tes/pins"), trustFirst: true });
  */
-export function filePins(directory: string): PinStore {
+export function filePins(directory: string): FilePins {
   const folder = (key: string) => join(directory, createHash("sha256").update(key).digest("hex").slice(0, 32));
 
   const sizes = async (path: string): Promise<number[]> => {
@@ -49,6 +55,7 @@ export function filePins(directory: string): PinStore {
 
   return {
     load,
+    fileOf: (key, { size }) => join(folder(key), `${size}.json`),
     async save(key, pin) {
       const known = await load(key);
       if (!advances(known, pin)) return;

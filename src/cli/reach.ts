@@ -1,10 +1,9 @@
 /** Which authority a command speaks to, as whom, and what is believed about it. */
 
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { createClient, type TesClient } from "../client/client.ts";
-import type { PinStore } from "../client/pins.ts";
+import type { Pin, PinStore } from "../client/pins.ts";
 import { TesError } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
 import { DEFAULT_REGISTRY } from "../protocol/paths.ts";
@@ -12,6 +11,7 @@ import { type Checkout, findCheckout } from "./checkout.ts";
 import { type DataPaths, dataPaths } from "./local/data.ts";
 import { readLock } from "./local/lock.ts";
 import { type CommandIo, printNote } from "./output.ts";
+import { dataPins, localKey, userPins } from "./own-pins.ts";
 import { filePins } from "./pins.ts";
 import { checkedToken, isFor, readTokenFile } from "./tokens.ts";
 
@@ -51,6 +51,8 @@ export interface Located {
   readonly registry: string;
   readonly store: PinStore;
   readonly pinKey: string;
+  /** The file that a pin of this authority was loaded from. */
+  readonly fileOf: (pin: Pin) => string;
   readonly checkout: Checkout | null;
   readonly paths: DataPaths;
 }
@@ -76,10 +78,11 @@ export async function locate(io: CommandIo, options: ReachOptions): Promise<Loca
   const paths = dataPaths(resolve(io.cwd, options.data));
   const local = named === undefined;
   const pinned = options.pins ?? io.env.TES_PINS;
-  const store = filePins(pinned === undefined ? (local ? paths.pins : userPins(io)) : resolve(io.cwd, pinned));
-  // A free port changes from start to start: the directory, not the URL, is what names an authority of this machine.
-  const pinKey = local ? `data:/${registry}` : `${new URL(named).origin}/${registry}`;
-  return { url: named ?? (await runningUrl(paths)), local, registry, store, pinKey, checkout, paths };
+  const files = pinned !== undefined ? filePins(resolve(io.cwd, pinned)) : local ? filePins(paths.pins) : userPins(io);
+  const store = local ? dataPins(io, paths, files) : files;
+  const pinKey = local ? localKey(registry) : `${new URL(named).origin}/${registry}`;
+  const fileOf = (pin: Pin) => files.fileOf(pinKey, pin);
+  return { url: named ?? (await runningUrl(paths)), local, registry, store, pinKey, fileOf, checkout, paths };
 }
 
 /**
@@ -141,9 +144,4 @@ export async function findToken(
     throw thrown;
   });
   return token !== undefined && isFor(token, registry) ? token : undefined;
-}
-
-/** XDG Base Directory Specification 0.8: state that should survive, but is not configuration. */
-function userPins(io: CommandIo): string {
-  return join(io.env.XDG_STATE_HOME ?? join(io.env.HOME ?? homedir(), ".local", "state"), "tes", "pins");
 }

@@ -82,6 +82,12 @@ describe("tes verify, offline", () => {
     expect(expected).toMatchObject({ code: "release_other", exit: 1 });
     expect(renamed).toContain("renamed.tgz (there: app.tgz)");
 
+    // Pins that came along are believed where the command names them, and nowhere else.
+    await cp(join(place.dir, ".tes/pins"), join(other.dir, ".tes/pins"), { recursive: true });
+    expect(await fails(other, ["verify", "got/app.tgz"])).toMatchObject({ code: "genesis_unpinned", exit: 1 });
+    expect(await done(other, ["verify", "got/app.tgz", "--data", ".tes"])).toContain(join(other.dir, ".tes/pins/"));
+    expect(await done(place, ["verify", `${FOLDER}/app.tgz`])).toContain(join(place.dir, ".tes/pins/"));
+
     const app = await readFile(at("app.tgz"));
     await writeFile(at("app.tgz"), flipBit(app, 3));
     expect(await fails(other, ["verify", "got/app.tgz", ...pinned])).toMatchObject({

@@ -18,7 +18,7 @@ import { codeOf, reasonOf } from "../local/data.ts";
 import { parsePort, USUAL_PORT } from "../local/port.ts";
 import type { Authority } from "../local/workerd.ts";
 import { type CommandIo, paint, printable, printJson } from "../output.ts";
-import { filePins } from "../pins.ts";
+import { dataPins, localKey } from "../own-pins.ts";
 import { proposeRegistryFile } from "../proposal.ts";
 import { DEFAULT_DATA } from "../reach.ts";
 import { declareAll } from "./entity.ts";
@@ -116,9 +116,9 @@ async function mainJob(
     });
   }
   const { token, made } = await prepareAdminToken(paths, parseMasterKey(master), REGISTRY, io.now());
-  const store = filePins(paths.pins);
+  const store = dataPins(io, paths);
   const clientOf = (url: string) =>
-    createClient({ url, token, store, pinKey: `data:/${REGISTRY}`, trustFirst: true, now: io.now });
+    createClient({ url, token, store, pinKey: localKey(REGISTRY), trustFirst: true, now: io.now });
   let client = clientOf(authority.url);
   await steps.run(
     "genesis and token",

@@ -44,7 +44,8 @@ export function verifyCommand(io: CommandIo): Command {
         "  $ tes verify release/component-app-1.2.3 --online\n" +
         "  $ tes bump global:main patch --receipt bump.json && tes verify bump.json",
     )
-    .action(async (file: string | undefined, flags: VerifyFlags) => {
+    .action(async (file: string | undefined, given: VerifyFlags, self: Command) => {
+      const flags = { ...given, dataNamed: self.getOptionValueSource("data") === "cli" };
       if (flags.offline === true && flags.online === true) {
         throw new TesError("usage", { detail: "--offline asks nobody, and --online asks: take one." });
       }

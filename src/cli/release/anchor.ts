@@ -1,6 +1,6 @@
 /** What a release is verified against: the pinned genesis, and where the pin came from. */
 
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import { type ReleaseDocument, verifyPublishers } from "../../client/release.ts";
 import { verifyKeys } from "../../client/trust.ts";
 import { canonicalize } from "../../core/canonical-json.ts";
@@ -9,12 +9,15 @@ import type { JsonValue } from "../../core/json.ts";
 import { parseAnswer } from "../../protocol/answers.ts";
 import { isRegistryName } from "../../protocol/ids.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
-import type { CommandIo } from "../output.ts";
-import { locate, type ReachOptions } from "../reach.ts";
+import { type CommandIo, printable } from "../output.ts";
+import { ownPin } from "../own-pins.ts";
+import { type Located, locate, type ReachOptions } from "../reach.ts";
 import { readTrustFile } from "./evidence.ts";
 
 export interface AnchorOptions extends ReachOptions {
   readonly trust?: string;
+  /** Whether --data was given, and is not the default. */
+  readonly dataNamed?: boolean;
 }
 
 export interface Anchor {
@@ -58,17 +61,46 @@ export async function anchorOf(
     });
   }
   if (given !== null) return { registry, ...given };
-  const { store, pinKey, checkout } = located!;
+  return { registry, ...(await keptAnchor(io, flags, located!)) };
+}
+
+/**
+ * The genesis that was kept here. What lies beside a release may have come with it: pins in a data directory and a
+ * registry file count only where the command names them, or where this user's own tes recorded the same.
+ *
+ * @throws {TesError} `genesis_unpinned`
+ */
+async function keptAnchor(
+  io: CommandIo,
+  flags: AnchorOptions,
+  { local, url, registry, store, pinKey, fileOf, checkout, paths }: Located,
+): Promise<Omit<Anchor, "registry">> {
   const pin = await store.load(pinKey);
-  if (pin !== undefined) return { registry, genesis: pin.genesis, pinnedBy: "an earlier contact from here" };
-  const genesis = checkout?.file.authority?.genesis;
-  if (genesis !== undefined && (checkout?.file.registry ?? "default") === registry) {
-    return { registry, genesis, pinnedBy: checkout!.path };
+  const genesis = checkout?.file.registry === registry ? checkout.file.authority?.genesis : undefined;
+  const named = flags.pins !== undefined || io.env.TES_PINS !== undefined || (local && flags.dataNamed === true);
+  const own = pin === undefined || named || !local ? undefined : await ownPin(io, paths, registry);
+  if (pin !== undefined && (named || !local || own?.genesis === pin.genesis)) {
+    if (flags.file !== undefined && genesis !== undefined && genesis !== pin.genesis) {
+      throw new TesError("genesis_mismatch", { facts: { remembered: pin.genesis, given: genesis } });
+    }
+    const whom = local ? `the authority of ${paths.root}` : new URL(url!).origin;
+    return { genesis: pin.genesis, pinnedBy: `an earlier contact with ${whom}, kept in ${fileOf(pin)}` };
   }
+  if (genesis !== undefined && flags.file !== undefined) return { genesis, pinnedBy: `${checkout!.path} (--file)` };
   throw new TesError("genesis_unpinned", {
-    detail:
+    detail: [
       "A release is verified against the genesis of its registry, as its operator publishes it: --genesis HEX, or --trust FILE.",
+      ...(genesis === undefined
+        ? []
+        : [unasked(checkout!.path, genesis, `--file ${relative(io.cwd, checkout!.path)}`)]),
+      ...(pin === undefined ? [] : [unasked(fileOf(pin), pin.genesis, `--data ${flags.data}`)]),
+    ].join("\n"),
   });
+}
+
+/** What lies here and is not believed by itself. */
+function unasked(path: string, genesis: string, option: string): string {
+  return `${printable(path)} is there and names ${printable(genesis)}. It may have come with the release, so it is not believed by itself: ${printable(option)} believes it.`;
 }
 
 /** The genesis that was given with the command. @throws {TesError} `genesis_mismatch`, `usage` */

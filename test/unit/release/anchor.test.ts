@@ -1,9 +1,11 @@
 /** Against what a release is verified: nothing that lies beside it may choose that. */
 
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { dataPaths } from "../../../src/cli/local/data.ts";
+import { dataPins } from "../../../src/cli/own-pins.ts";
 import { filePins } from "../../../src/cli/pins.ts";
 import { type AnchorOptions, anchorOf } from "../../../src/cli/release/anchor.ts";
 import { RELEASE_DOCUMENT_TYPE, type ReleaseDocument } from "../../../src/client/release.ts";
@@ -72,5 +74,66 @@ describe("a document of another registry that is pinned here too", () => {
     await expect(anchor("theirs", { genesis: THEIRS, registry: "default" })).rejects.toMatchObject({
       code: "genesis_mismatch",
     });
+  });
+});
+
+describe("what lies beside a release is not believed by itself", () => {
+  const THERE = "there and names";
+  const pinsHere = () => filePins(join(dir, "here/.tes/pins"));
+  /** As a command does that spoke with the authority of that directory. */
+  const used = (home = "home") =>
+    dataPins(ioIn(join(dir, "here"), { HOME: join(dir, home) }), dataPaths(join(dir, "here/.tes")));
+
+  test("pins of a data directory, unless this user's own runs recorded the same, or the command names them", async () => {
+    await pinsHere().save("data:/default", pin(THEIRS));
+    const refused = {
+      code: "genesis_unpinned",
+      detail: expect.stringMatching(new RegExp(`${THERE} ${THEIRS}.*--data .tes`)),
+    };
+    await expect(anchor("default")).rejects.toMatchObject(refused);
+    const named = await anchor("default", { dataNamed: true });
+    expect(named).toMatchObject({ genesis: THEIRS });
+    const kept = /kept in (.*)$/.exec(named.pinnedBy)![1]!;
+    expect(JSON.parse(await readFile(kept, "utf8"))).toMatchObject({ genesis: THEIRS });
+    const pins = join(dir, "here/.tes/pins");
+    expect(await anchor("default", { pins })).toMatchObject({ genesis: THEIRS });
+
+    await used("another").save("data:/default", pin(THEIRS));
+    await expect(anchor("default")).rejects.toMatchObject(refused);
+    await used().save("data:/default", pin(OURS));
+    expect(await anchor("default")).toMatchObject({ genesis: OURS });
+    // A download that was unpacked over it.
+    await rm(pins, { recursive: true });
+    await pinsHere().save("data:/default", pin(THEIRS));
+    await expect(anchor("default")).rejects.toMatchObject(refused);
+  });
+
+  test("the genesis of a registry file, unless the command names it, or this user's own pins agree", async () => {
+    const url = "https://tes.example";
+    const path = join(dir, "here/tes.registry.json");
+    await writeFile(path, JSON.stringify({ authority: { url, genesis: THEIRS }, entities: [] }));
+    await expect(anchor("default")).rejects.toMatchObject({
+      code: "genesis_unpinned",
+      detail: expect.stringContaining(
+        `${path} is ${THERE} ${THEIRS}. It may have come with the release, so it is not believed by itself: --file tes.registry.json`,
+      ),
+    });
+    const file = "tes.registry.json";
+    expect(await anchor("default", { file })).toEqual({
+      registry: "default",
+      genesis: THEIRS,
+      pinnedBy: `${path} (--file)`,
+    });
+    await expect(anchor("other", { file, registry: "other" })).rejects.toMatchObject({ code: "genesis_unpinned" });
+    await userPins().save(`${url}/default`, pin(OURS));
+    expect(await anchor("default")).toMatchObject({ genesis: OURS });
+    await expect(anchor("default", { file })).rejects.toMatchObject({ code: "genesis_mismatch" });
+  });
+
+  test("a home that cannot be written is in nobody's way", async () => {
+    await writeFile(join(dir, "file"), "");
+    const store = used("file");
+    await store.save("data:/default", pin(OURS));
+    expect(await store.load("data:/default")).toMatchObject({ genesis: OURS });
   });
 });
