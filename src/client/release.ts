@@ -291,9 +291,10 @@ export interface FileDigests {
 }
 
 /**
- * The subject that a file is.
+ * The subject that a file is. A file that has the name of one of the release's files has to be that one; under a name
+ * that the release does not have, it is found by its digest.
  *
- * @param name what the file is called: tells a changed file from a strange one
+ * @param name what the file is called. Compare it with that of the subject: where they differ, say so
  * @throws digest_mismatch for a file of that name with other content, artifact_unknown for one that is no part of it
  */
 export function findSubject(
@@ -307,10 +308,12 @@ export function findSubject(
       subject.size === file.size &&
       (file.sha512 === undefined || subject.sha512 === file.sha512),
   );
-  const found = same.find((subject) => subject.name === name) ?? same[0];
-  if (found !== undefined) return found;
   if (subjects.some((subject) => subject.name === name)) {
-    throw new TesError("digest_mismatch", { detail: `${entity}@${version} has another ${name}.` });
+    const named = same.find((subject) => subject.name === name);
+    if (named !== undefined) return named;
+    const as = same[0] === undefined ? "" : `: this is its ${same[0].name}`;
+    throw new TesError("digest_mismatch", { detail: `${entity}@${version} has another ${name}${as}.` });
   }
+  if (same[0] !== undefined) return same[0];
   throw new TesError("artifact_unknown", { detail: `${entity}@${version} has no such file.` });
 }

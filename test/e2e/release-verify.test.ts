@@ -98,6 +98,16 @@ describe("tes verify, offline", () => {
       code: "digest_mismatch",
     });
     await writeFile(at("app.tgz"), app);
+    // Two files of the release that were exchanged are neither of them.
+    const notes = await readFile(at("notes.txt"));
+    await writeFile(at("app.tgz"), notes);
+    await writeFile(at("notes.txt"), app);
+    for (const name of ["got/app.tgz", "got/notes.txt", "got", "got/release.tes.json"]) {
+      const swapped = await fails(other, ["verify", name, ...pinned]);
+      expect(swapped, name).toMatchObject({ code: "digest_mismatch", exit: 1 });
+    }
+    await writeFile(at("app.tgz"), app);
+    await writeFile(at("notes.txt"), notes);
     await writeFile(at("stranger.bin"), "x");
     expect(await fails(other, ["verify", "got/stranger.bin", ...pinned])).toMatchObject({ code: "artifact_unknown" });
 

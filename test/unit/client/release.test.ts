@@ -5,6 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  findSubject,
   type ProvenRelease,
   parseReleaseDocument,
   type ReleaseDocument,
@@ -12,6 +13,7 @@ import {
   verifyRelease,
 } from "../../../src/client/index.ts";
 import type { JsonValue } from "../../../src/core/json.ts";
+import type { Subject } from "../../../src/protocol/intoto.ts";
 
 const FACTS = JSON.parse(readFileSync(join(import.meta.dirname, "../../golden/releases/facts.json"), "utf8")) as {
   state: { genesis: string };
@@ -43,6 +45,25 @@ test("says who published what, when, and under which publishers", async () => {
     publishers: { revision: 2, threshold: 2 },
     attestations: [{ predicateType: "https://cyclonedx.org/bom" }],
   });
+});
+
+test("a file is found by its name and digests, and under a name that the release does not have by its digests", async () => {
+  const { subjects, ...release } = (await outcome(copyOf(ONE))) as ProvenRelease;
+  const [one, two] = subjects as [Subject, Subject];
+  const find = (file: Subject, name: string) => {
+    try {
+      return findSubject({ ...release, subjects }, file, name).name;
+    } catch (thrown) {
+      return (thrown as TesError).code;
+    }
+  };
+  expect(find(one, one.name)).toBe(one.name);
+  expect(find(two, "renamed")).toBe(two.name);
+  // Two files of one release that were exchanged.
+  expect(find(two, one.name)).toBe("digest_mismatch");
+  expect(find(one, two.name)).toBe("digest_mismatch");
+  expect(find({ ...one, size: one.size + 1 }, one.name)).toBe("digest_mismatch");
+  expect(find({ ...one, sha512: two.sha512 }, "renamed")).toBe("artifact_unknown");
 });
 
 describe("is refused", () => {
