@@ -153,7 +153,18 @@ describe("tes verify, offline", () => {
     const { other } = await handedOn(place);
     await using _ = other;
     for (const name of ["before.json", "after.json"]) await cp(join(place.dir, name), join(other.dir, name));
-    const still = await json<Verified>(other, ["verify", "got/app.tgz", "--trust", "after.json"]);
+    const gone = other.tes(["verify", "got/app.tgz", "--trust", "after.json"]);
+    expect(await gone.exited).toBe(1);
+    expect(gone.stdout).toMatch(
+      new RegExp(`^refused {2}signed by who is no publisher .* revision 2: ${alice}; of the signers 0 are .* takes 1`),
+    );
+    const removed = other.tes(["verify", "got/app.tgz", "--trust", "after.json", "--json"]);
+    expect(await removed.exited).toBe(1);
+    expect(JSON.parse(removed.stdout)).toMatchObject({ verified: false, removed: [alice] });
+    const online = place.tes(["verify", `${FOLDER}/app.tgz`, "--online"]);
+    expect(await online.exited).toBe(1);
+    expect(online.stdout).toMatch(/^refused {2}signed by who is no publisher/);
+    const still = await json<Verified>(other, ["verify", "got/app.tgz", "--trust", "after.json", "--allow-removed"]);
     expect(still.notProved.join("\n")).toContain(`${alice} is to be trusted today: it is a publisher no more`);
     await rm(join(other.dir, "got/release.tes.json"));
     expect(await json<Verified>(other, ["verify", "got/app.tgz", "--trust", "before.json"])).toMatchObject({

@@ -25,6 +25,7 @@ import {
 import { type FetchedFile, fetchFile, isAddress } from "../release/fetch-file.ts";
 import { type HashedFile, hashFile, openFile } from "../release/hashing.ts";
 import { openProgress } from "../release/progress.ts";
+import { lastPublishers, standingOf } from "../release/standing.ts";
 import { parseTarget } from "../release/target.ts";
 import { type CheckedFile, type OnlineFacts, report } from "../release/verdict.ts";
 
@@ -32,6 +33,7 @@ export interface VerifyReleaseFlags extends AnchorOptions {
   readonly release?: string;
   readonly expect?: string;
   readonly online?: true;
+  readonly allowRemoved?: true;
 }
 
 /** Verifies a file on disk that is no receipt, or a folder. */
@@ -147,18 +149,21 @@ async function judge(
   look: (release: ProvenRelease, proof: Proof) => Looked | Promise<Looked>,
 ): Promise<void> {
   const anchor = await anchorOf(io, flags, trust, evidence.document);
-  const { document, current } = await withTrust(evidence.document, trust, anchor);
+  const document = await withTrust(evidence.document, trust, anchor);
   const release = await verifyRelease(document, anchor).catch((thrown: unknown) => {
     throw becauseOf(evidence.broken, thrown);
   });
   await verifyBundles(evidence.bundles, document, anchor);
   requireExpected(release, flags.expect);
   const { files, missing, beside } = await look(release, { document, anchor });
-  const removed = current === null ? [] : release.signers.map(({ kid }) => kid).filter((kid) => !current.has(kid));
+  const known = await lastPublishers(document, anchor);
   const online = flags.online === true ? await askAuthority(io, flags, release, anchor.genesis) : null;
   const { from, broken } = evidence;
   const { pinnedBy } = anchor;
-  report(io, { release, pinnedBy, evidence: from, broken, files, missing, beside, removed, online });
+  const last = online === null || online.publishers.revision < known.revision ? known : online.publishers;
+  const standing = standingOf(release, last);
+  const allowRemoved = flags.allowRemoved === true;
+  report(io, { release, pinnedBy, evidence: from, broken, files, missing, beside, standing, allowRemoved, online });
 }
 
 /** Where a signer is missing and a bundle is broken, it is that bundle which has to be fetched again. */
@@ -242,8 +247,7 @@ async function askAuthority(
   if (contentOf(now.subjects) !== contentOf(release.subjects) || now.seq !== release.seq) {
     throw new TesError("checkpoint_inconsistent", { detail: `The authority has another ${entity}@${version}.` });
   }
-  const [{ keys, revision }, { size }] = await Promise.all([client.publishers(entity), client.checkpoint()]);
-  const current = new Set(keys.map(({ kid }) => kid));
+  const [{ keys, revision, threshold }, { size }] = await Promise.all([client.publishers(entity), client.checkpoint()]);
   const reason = now.yanked?.reason === undefined ? undefined : await reasonText(client, now.yanked.reason.digest);
   return {
     url,
@@ -252,8 +256,7 @@ async function askAuthority(
       now.yanked === null
         ? null
         : { seq: now.yanked.seq, at: now.yanked.at, ...(reason === undefined ? {} : { reason }) },
-    removed: release.signers.map(({ kid }) => kid).filter((kid) => !current.has(kid)),
-    revision,
+    publishers: { revision, threshold, kids: keys.map(({ kid }) => kid) },
   };
 }
 

@@ -36,6 +36,7 @@ export function verifyCommand(io: CommandIo): Command {
     .option("--online", "of a release: also ask whether it was withdrawn since")
     .option("--trust <file>", "trust file, as tes trust export writes one")
     .option("--release <file>", "release document (default: release.tes.json beside)")
+    .option("--allow-removed", "take a release whose signers are publishers no more")
     .option("--expect <release>", "entity or entity@version that it has to be")
     .addHelpText(
       "after",
@@ -53,7 +54,7 @@ export function verifyCommand(io: CommandIo): Command {
         if (flags.offline === true) {
           throw new TesError("usage", { detail: "Without an authority there is only a file to check: name it." });
         }
-        refuseForReleases(flags, ["expect", "trust", "release"], "no file is named");
+        refuseForReleases(flags, ["expect", "trust", "release", "allowRemoved"], "no file is named");
         return verifyAuthority(io, await reach(io, flags));
       }
       if (isAddress(file)) return verifyAddress(io, file, flags);
@@ -61,7 +62,7 @@ export function verifyCommand(io: CommandIo): Command {
       const found = await kindOf(path);
       const kind = flags.release === undefined || found === "folder" ? found : "artifact";
       if (kind !== "receipt") return verifyPath(io, path, kind, flags);
-      refuseForReleases(flags, ["expect", "trust", "online"], `${printable(file)} is a receipt`);
+      refuseForReleases(flags, ["expect", "trust", "online", "allowRemoved"], `${printable(file)} is a receipt`);
       if (flags.offline === true) await verifyOffline(io, await locate(io, flags), path);
       else await verifyFile(io, await reach(io, flags), path);
     });
@@ -70,7 +71,9 @@ export function verifyCommand(io: CommandIo): Command {
 /** Whoever says what a release has to be, must not hear that something else holds. @throws {TesError} `usage` */
 function refuseForReleases(flags: VerifyFlags, names: readonly (keyof VerifyFlags)[], why: string): void {
   const given = names.find((name) => flags[name] !== undefined);
-  if (given !== undefined) throw new TesError("usage", { detail: `--${given} is for releases, and ${why}.` });
+  if (given === undefined) return;
+  const option = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new TesError("usage", { detail: `--${option} is for releases, and ${why}.` });
 }
 
 async function verifyAuthority(io: CommandIo, { client, url, firstTrust }: Reached): Promise<void> {

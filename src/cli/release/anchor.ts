@@ -124,28 +124,26 @@ function givenAnchor(io: CommandIo, flags: AnchorOptions, trust: TrustFile | nul
  * The document with the publishers of a trust file, where that knows of more revisions: a document from before a
  * publisher was removed cannot hide it.
  *
- * @returns the kids that the trust file's last revision no longer holds, too
  * @throws {TesError} `answer_malformed`; `checkpoint_inconsistent` when the two know different revisions
  */
 export async function withTrust(
   document: ReleaseDocument,
   trust: TrustFile | null,
   anchor: Anchor,
-): Promise<{ readonly document: ReleaseDocument; readonly current: ReadonlySet<string> | null }> {
-  if (trust === null) return { document, current: null };
+): Promise<ReleaseDocument> {
+  if (trust === null) return document;
   const { release, publishers } = parseAnswer("release", document.release, "answer_malformed");
   const { entity } = release;
   const known = trust.publishers.find((one) => one.entity === entity)?.receipts;
-  if (known === undefined) return { document, current: null };
+  if (known === undefined) return document;
   for (const [i, receipt] of publishers.slice(0, known.length).entries()) {
     if (canonicalize(receipt.statement) === canonicalize(known[i]!.statement)) continue;
     throw new TesError("checkpoint_inconsistent", {
       detail: `The trust file and the document know two revisions ${i + 1} of the publishers of ${entity}.`,
     });
   }
-  const keys = await verifyKeys(trust.keys, anchor);
-  const current = (await verifyPublishers(known, entity, keys)).at(-1)?.statement.keys.map(({ kid }) => kid) ?? [];
-  if (known.length <= publishers.length) return { document, current: null };
+  await verifyPublishers(known, entity, await verifyKeys(trust.keys, anchor));
+  if (known.length <= publishers.length) return document;
   const merged = { ...(document.release as object), publishers: known } as unknown as JsonValue;
-  return { document: { ...document, release: merged }, current: new Set(current) };
+  return { ...document, release: merged };
 }

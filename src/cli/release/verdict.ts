@@ -7,6 +7,7 @@ import { type CommandIo, paint, printable, printJson, reportFinding } from "../o
 import { notProved, type Proof, say } from "../proved.ts";
 import type { Beside, FolderLook } from "./beside.ts";
 import { showBytes } from "./progress.ts";
+import type { PublishersNow, Standing } from "./standing.ts";
 
 /** A file of the release that was looked at. */
 export interface CheckedFile {
@@ -22,10 +23,7 @@ export interface OnlineFacts {
   readonly url: string;
   readonly size: number;
   readonly yanked: { readonly seq: number; readonly at: number; readonly reason?: string } | null;
-  /** Kids of signers that are publishers no more. */
-  readonly removed: readonly string[];
-  /** Of the publishers, now. */
-  readonly revision: number;
+  readonly publishers: PublishersNow;
 }
 
 export interface Verdict {
@@ -40,8 +38,10 @@ export interface Verdict {
   readonly missing: readonly string[];
   /** What else lies in the folder; null when nobody looked. */
   readonly beside: FolderLook | null;
-  /** Signers that a later set of publishers no longer holds, as far as was known offline. */
-  readonly removed: readonly string[];
+  /** As far as was known offline, or as the authority said. */
+  readonly standing: Standing;
+  /** Whether a release counts whose signers are publishers no more. */
+  readonly allowRemoved: boolean;
   /** Null when nobody was asked. */
   readonly online: OnlineFacts | null;
 }
@@ -57,7 +57,8 @@ export function withdrawal({ release, online }: Verdict): OnlineFacts["yanked"] 
 export function report(io: CommandIo, verdict: Verdict): void {
   const yanked = withdrawal(verdict);
   const refused = (verdict.beside?.beside ?? []).filter(({ state }) => state === "refused" || state === "stranger");
-  const holds = yanked === null && refused.length === 0;
+  const gone = goneOf(verdict);
+  const holds = yanked === null && refused.length === 0 && gone === null;
   if (!holds) reportFinding(io);
   const [proved, open] = [provedBy(verdict), leftOpen(verdict)];
   if (io.json) {
@@ -70,6 +71,7 @@ export function report(io: CommandIo, verdict: Verdict): void {
     });
     return;
   }
+  if (gone !== null) io.stdout(`${paint(io).red("refused")}  ${gone}\n`);
   say(io, proved);
   for (const line of open) notProved(io, line);
   for (const { name, detail = "", code = "" } of refused) {
@@ -80,7 +82,18 @@ export function report(io: CommandIo, verdict: Verdict): void {
   io.stdout(`withdrawn   on ${timeOf(yanked.at)}, statement ${yanked.seq}${why}\n`);
 }
 
-function factsOf({ release, pinnedBy, evidence, broken, files, missing, beside, removed, online }: Verdict) {
+/** Too few of the signers are publishers still, and nobody said that this is all right; or null. */
+function goneOf({ release, standing, allowRemoved }: Verdict): string | null {
+  const { revision, removed, remaining, required } = standing;
+  if (remaining >= required || allowRemoved) return null;
+  return (
+    `signed by who is no publisher of ${release.entity} any more, since revision ${revision}: ${removed.join(", ")}; ` +
+    `of the signers ${remaining} ${remaining === 1 ? "is" : "are"} one still, and it takes ${required}. ` +
+    "Where people left and no key got out, --allow-removed takes it"
+  );
+}
+
+function factsOf({ release, pinnedBy, evidence, broken, files, missing, beside, standing, online }: Verdict) {
   const { registry, genesis, entity, version, at, seq, log, signers, publishers, attestations } = release;
   return {
     release: { registry, genesis, entity, version, at, seq, origin: log.origin, size: log.size },
@@ -98,7 +111,8 @@ function factsOf({ release, pinnedBy, evidence, broken, files, missing, beside, 
     broken: broken.map(({ code, detail, message }) => ({ code, detail: detail ?? message })),
     pinnedBy,
     online,
-    removed: online?.removed ?? removed,
+    removed: standing.removed,
+    standing,
   };
 }
 
@@ -171,9 +185,8 @@ function some(names: readonly string[]): string {
 }
 
 function leftOpen(verdict: Verdict): string[] {
-  const { release, missing, online, broken, beside } = verdict;
+  const { release, missing, online, broken, beside, standing } = verdict;
   const unread = (beside?.beside ?? []).filter(({ state }) => state === "unread").map(({ name }) => name);
-  const removed = online?.removed ?? verdict.removed;
   const { builder, source } = originOf(release.provenance);
   return [
     ...(missing.length === 0 ? [] : [`files that are not here: ${some(missing)}`]),
@@ -186,7 +199,7 @@ function leftOpen(verdict: Verdict): string[] {
       ({ code, detail }) => `what a bundle beside it says: ${detail ?? "it cannot be read"} (${code})`,
     ),
     `where it was built: its publisher says ${builder}${source === null ? "" : `, from ${source}`}`,
-    ...removed.map((kid) => `that ${kid} is to be trusted today: it is a publisher no more`),
+    ...standing.removed.map((kid) => `that ${kid} is to be trusted today: it is a publisher no more`),
     ...(online === null
       ? ["that it was not withdrawn, or a publisher removed, since: --online asks the authority"]
       : []),
