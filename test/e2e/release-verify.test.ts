@@ -261,6 +261,41 @@ describe("tes verify, offline", () => {
   });
 });
 
+test("whoever has nothing but a file gets its proof from the authority", async () => {
+  await using place = await makePlace();
+  const { genesis, authority } = await beginReleases(place);
+  await release(place);
+  await using other = await makePlace();
+  await cp(join(place.dir, FOLDER, "app.tgz"), join(other.dir, "app.tgz"));
+  const at = ["--url", authority.url, "--genesis", genesis];
+  const expected = ["--expect", `${ENTITY}@${VERSION}`];
+  const online = (...args: string[]) => fails(other, ["verify", "./app.tgz", "--online", ...args]);
+  expect(await online(...expected, "--url", authority.url)).toMatchObject({ code: "genesis_unpinned", exit: 1 });
+  // As the dashboard shows it.
+  const said = await done(other, ["verify", "./app.tgz", "--online", ...expected, ...at]);
+  expect(said).toMatch(/^proved {2}file {9}app\.tgz, .*[\s\S]*proved {2}in force/);
+  expect(await readdir(other.dir)).not.toContain("release.tes.json");
+  expect(await online(...at)).toMatchObject({ code: "proof_missing", detail: expect.stringContaining("--expect") });
+  expect(await online("--expect", ENTITY, ...at)).toMatchObject({ code: "proof_missing" });
+  expect(await online("--expect", `${ENTITY}@9.9.9`, ...at)).toMatchObject({ code: "release_unknown", exit: 1 });
+  const wrong = genesis.replace(/^./, (one) => (one === "0" ? "1" : "0"));
+  expect(await online(...expected, "--url", authority.url, "--genesis", wrong)).toMatchObject({
+    code: "genesis_mismatch",
+  });
+  expect(await fails(other, ["verify", "app.tgz", ...expected, ...at])).toMatchObject({ code: "proof_missing" });
+
+  const fetched = await json(other, ["release", "fetch", `${ENTITY}@${VERSION}`, ...at]);
+  expect(fetched).toMatchObject({ file: "release.tes.json", genesis, files: ["app.tgz", "notes.txt"] });
+  expect(await done(other, ["verify", "app.tgz", ...expected, "--genesis", genesis])).toContain("proved  file");
+  expect(await fails(other, ["release", "fetch", ENTITY, ...at])).toMatchObject({ code: "file_exists" });
+  await done(other, ["release", "fetch", ENTITY, "--out", "proof.json", ...at]);
+  await rm(join(other.dir, "release.tes.json"));
+  await done(other, ["verify", "app.tgz", "--release", "proof.json", "--genesis", genesis]);
+
+  await writeFile(join(other.dir, "app.tgz"), "another app\n");
+  expect(await online(...expected, ...at)).toMatchObject({ code: "digest_mismatch", exit: 1 });
+});
+
 test("a withdrawal is told to whoever asks, with its reason, and can be taken back", async () => {
   await using place = await makePlace();
   await beginReleases(place);

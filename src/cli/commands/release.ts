@@ -21,6 +21,7 @@ import { findReleased } from "../release/publish.ts";
 import { readSbom } from "../release/sbom.ts";
 import { shortKid } from "../release/short-kid.ts";
 import { resolveTarget, type Target } from "../release/target.ts";
+import { fetchCommand } from "./release-fetch.ts";
 
 interface OutFlags {
   readonly out?: string;
@@ -94,6 +95,7 @@ export function releaseCommand(io: CommandIo): Command {
       .addHelpText("after", "\nExample:\n  $ tes release list component:app")
       .action((entity: string | undefined, _: ListFlags, self: Command) => list(io, entity, self.optsWithGlobals())),
   );
+  command.addCommand(fetchCommand(io));
   return command;
 }
 

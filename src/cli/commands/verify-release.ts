@@ -4,12 +4,10 @@ import { basename, dirname, join, resolve } from "node:path";
 import { findSubject, type ProvenRelease, type ReleaseDocument, verifyRelease } from "../../client/release.ts";
 import { TesError } from "../../core/errors.ts";
 import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
-import { contentOf } from "../../protocol/intoto.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
 import { codeOf } from "../local/data.ts";
 import type { CommandIo } from "../output.ts";
-import { reach } from "../reach.ts";
-import { type Anchor, type AnchorOptions, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
+import { type Anchor, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
 import { type FolderLook, lookBeside } from "../release/beside.ts";
 import { verifyBundles } from "../release/bundles.ts";
 import { DOCUMENT_NAME } from "../release/contents.ts";
@@ -24,15 +22,14 @@ import {
 } from "../release/evidence.ts";
 import { type FetchedFile, fetchFile, isAddress } from "../release/fetch-file.ts";
 import { type HashedFile, hashFile, openFile } from "../release/hashing.ts";
+import { askAuthority, type OnlineOptions, proofOrAsk } from "../release/online.ts";
 import { openProgress } from "../release/progress.ts";
 import { lastPublishers, standingOf } from "../release/standing.ts";
 import { parseTarget } from "../release/target.ts";
-import { type CheckedFile, type OnlineFacts, report } from "../release/verdict.ts";
+import { type CheckedFile, report } from "../release/verdict.ts";
 
-export interface VerifyReleaseFlags extends AnchorOptions {
+export interface VerifyReleaseFlags extends OnlineOptions {
   readonly release?: string;
-  readonly expect?: string;
-  readonly online?: true;
   readonly allowRemoved?: true;
 }
 
@@ -41,7 +38,9 @@ export async function verifyPath(io: CommandIo, path: string, kind: Kind, flags:
   const trust = await trustFileOf(io, flags);
   if (kind === "folder") {
     const evidence =
-      flags.release === undefined ? await findFolderEvidence(path, trust) : await namedDocument(io, flags.release);
+      flags.release === undefined
+        ? await proofOrAsk(io, flags, trust, () => findFolderEvidence(path, trust))
+        : await namedDocument(io, flags.release);
     return judge(io, flags, trust, evidence, async (release, proof) => {
       const looked = await wholeFolder(io, path, release, proof);
       if (looked.files.length > 0) return looked;
@@ -62,7 +61,9 @@ export async function verifyPath(io: CommandIo, path: string, kind: Kind, flags:
   }
   const file = await hashed(io, path);
   const evidence =
-    flags.release === undefined ? await findEvidence(path, file.sha256, trust) : await namedDocument(io, flags.release);
+    flags.release === undefined
+      ? await proofOrAsk(io, flags, trust, () => findEvidence(path, file.sha256, trust))
+      : await namedDocument(io, flags.release);
   await judge(io, flags, trust, evidence, (release) => fileOf(release, file));
 }
 
@@ -77,7 +78,10 @@ export async function verifyAddress(io: CommandIo, address: string, flags: Verif
       return missing.includes(file.name) ? fileOf(release, file) : { files: [], missing, beside: null };
     });
   }
-  const evidence = await namedDocument(io, flags.release ?? besideAddress(address));
+  const evidence =
+    flags.release === undefined
+      ? await proofOrAsk(io, flags, trust, () => namedDocument(io, besideAddress(address)))
+      : await namedDocument(io, flags.release);
   await judge(io, flags, trust, evidence, async (release) => fileOf(release, await longest(io, address, release)));
 }
 
@@ -233,42 +237,4 @@ async function filesBeside(
     else missing.push(name);
   }
   return { hashed: here, missing };
-}
-
-async function askAuthority(
-  io: CommandIo,
-  flags: VerifyReleaseFlags,
-  release: ProvenRelease,
-  genesis: string,
-): Promise<OnlineFacts> {
-  const { entity, version, registry } = release;
-  const { client, url } = await reach(io, { ...flags, registry, genesis });
-  const { release: now } = await client.releaseOf(entity, version);
-  if (contentOf(now.subjects) !== contentOf(release.subjects) || now.seq !== release.seq) {
-    throw new TesError("checkpoint_inconsistent", { detail: `The authority has another ${entity}@${version}.` });
-  }
-  const [{ keys, revision, threshold }, { size }] = await Promise.all([client.publishers(entity), client.checkpoint()]);
-  const reason = now.yanked?.reason === undefined ? undefined : await reasonText(client, now.yanked.reason.digest);
-  return {
-    url,
-    size,
-    yanked:
-      now.yanked === null
-        ? null
-        : { seq: now.yanked.seq, at: now.yanked.at, ...(reason === undefined ? {} : { reason }) },
-    publishers: { revision, threshold, kids: keys.map(({ kid }) => kid) },
-  };
-}
-
-/** Reasons are kept beside the log, for those who may read it, until they are erased. */
-async function reasonText(
-  client: Awaited<ReturnType<typeof reach>>["client"],
-  digest: string,
-): Promise<string | undefined> {
-  try {
-    return (await client.blob(digest)).text;
-  } catch (thrown) {
-    if (thrown instanceof TesError && /^(blob_|forbidden|token_)/.test(thrown.code)) return undefined;
-    throw thrown;
-  }
 }

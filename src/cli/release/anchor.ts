@@ -37,6 +37,7 @@ export async function trustFileOf(io: CommandIo, { trust }: AnchorOptions): Prom
  * order. A genesis that is given names the registry, whatever it is called. Otherwise it is the registry that is meant
  * here, never the one that the document speaks of: many are pinned on one machine.
  *
+ * @param document null before there is one
  * @throws {TesError} `genesis_unpinned`; `genesis_mismatch` where two of them differ, or for a document of another
  *   registry
  */
@@ -44,17 +45,14 @@ export async function anchorOf(
   io: CommandIo,
   flags: AnchorOptions,
   trust: TrustFile | null,
-  document: ReleaseDocument,
+  document: ReleaseDocument | null,
 ): Promise<Anchor> {
-  const named = (document.release as { readonly registry?: JsonValue } | null)?.registry;
-  if (typeof named !== "string" || !isRegistryName(named)) {
-    throw new TesError("answer_malformed", { detail: "The document names no registry." });
-  }
+  const named = document === null ? null : registryOf(document);
   const given = givenAnchor(io, flags, trust);
   // A registry file that nobody asked for must not be in the way of a genesis that was given.
-  const located = given === null ? await locate(io, flags) : null;
-  const registry = flags.registry ?? trust?.registry ?? located?.registry ?? named;
-  if (named !== registry) {
+  const located = given === null || named === null ? await locate(io, flags) : null;
+  const registry = flags.registry ?? trust?.registry ?? located?.registry ?? named!;
+  if (named !== null && named !== registry) {
     throw new TesError("genesis_mismatch", {
       detail: `It is a release of the registry ${named}, and the one that is meant here is ${registry}: --registry ${named}, if you meant that one.`,
       facts: { registry, found: named },
@@ -101,6 +99,13 @@ async function keptAnchor(
 /** What lies here and is not believed by itself. */
 function unasked(path: string, genesis: string, option: string): string {
   return `${printable(path)} is there and names ${printable(genesis)}. It may have come with the release, so it is not believed by itself: ${printable(option)} believes it.`;
+}
+
+/** As a document says. @throws {TesError} `answer_malformed` */
+function registryOf({ release }: ReleaseDocument): string {
+  const named = (release as { readonly registry?: JsonValue } | null)?.registry;
+  if (typeof named === "string" && isRegistryName(named)) return named;
+  throw new TesError("answer_malformed", { detail: "The document names no registry." });
 }
 
 /** The genesis that was given with the command. @throws {TesError} `genesis_mismatch`, `usage` */

@@ -22,7 +22,7 @@ import { openFile } from "./hashing.ts";
 /** Bundles beside a file that are looked at: 16 publishers with a bill of materials or two each, and room. */
 const MAX_BUNDLES = 128;
 /** Bundles nest no deeper than a release document. */
-const MAX_EVIDENCE_DEPTH = 24;
+export const MAX_EVIDENCE_DEPTH = 24;
 
 /** A file whose bytes were exchanged for a proof is no proof: what is one says so in its name too. */
 export const PROOF_NAME = /\.(?:tes|sigstore)\.json$/i;
