@@ -32,6 +32,7 @@ interface Looked {
   readonly verified: boolean;
   readonly beside: readonly Beside[];
   readonly notCovered: readonly string[];
+  readonly proved: readonly { readonly what: string; readonly how: string }[];
   readonly notProved: readonly string[];
 }
 
@@ -56,6 +57,8 @@ test("every signature, key and list in the folder is proved, and each that was c
   const whole = await look(place, FOLDER);
   expect(refused(whole)).toEqual([]);
   expect(whole).toMatchObject({ exit: 0, verified: true, notCovered: [] });
+  const provedFiles = whole.proved.filter(({ what }) => what === "file").map(({ how }) => how.split(",", 1)[0]);
+  expect(provedFiles).toEqual(["app.tgz", "notes.txt"]);
   const names = (await readdir(join(place.dir, FOLDER))).filter((name) => {
     return !["app.tgz", "notes.txt", "release.tes.json"].includes(name);
   });

@@ -66,7 +66,7 @@ export function report(io: CommandIo, verdict: Verdict): void {
       verified: holds,
       ...factsOf(verdict),
       yanked,
-      proved: Object.fromEntries(proved),
+      proved: proved.map(([what, how]) => ({ what, how })),
       notProved: open,
     });
     return;
@@ -112,7 +112,8 @@ function factsOf({ release, pinnedBy, evidence, broken, files, missing, beside, 
     pinnedBy,
     online,
     removed: standing.removed,
-    standing,
+    remaining: standing.remaining,
+    required: standing.required,
   };
 }
 
