@@ -207,6 +207,8 @@ describe("tes verify, offline", () => {
     for (const name of ["/dl/app.json", "/dl/app.tes.json", "/alone/app.json", "/alone/app.tes.json"]) {
       files.set(name, document);
     }
+    const bundle = (await readdir(join(place.dir, FOLDER))).find((name) => name.endsWith(".sigstore.json"))!;
+    files.set(`/dl/${bundle}`, await readFile(join(place.dir, FOLDER, bundle)));
     files.set("/more/release.tes.json", Buffer.from(`{"run":"curl",${document.toString().slice(1)}`));
     const server = createServer((request, response) => {
       if (request.url === "/go") return void response.writeHead(302, { location: "/dl/app.tgz" }).end();
@@ -245,6 +247,10 @@ describe("tes verify, offline", () => {
         const refused = await fails(other, ["verify", ...args]);
         expect({ args, ...refused }).toMatchObject({ exit: 1, args, code });
       }
+      expect(await fails(other, ["verify", `${base}/dl/${bundle}`, ...pinned])).toMatchObject({
+        code: "usage",
+        detail: expect.stringContaining("Download it beside its file"),
+      });
       expect(await fails(other, ["verify", `${base}/go`, ...pinned])).toMatchObject({ code: "proof_missing" });
       expect(await fails(other, ["verify", `${base}/none`, ...pinned])).toMatchObject({ code: "proof_missing" });
       expect(await fails(other, ["verify", "http://tes.invalid/x", ...pinned])).toMatchObject({

@@ -10,7 +10,7 @@ import type { CommandIo } from "../output.ts";
 import { type Anchor, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
 import { type FolderLook, lookBeside } from "../release/beside.ts";
 import { verifyBundles } from "../release/bundles.ts";
-import { DOCUMENT_NAME } from "../release/contents.ts";
+import { BUNDLE_ENDING, DOCUMENT_NAME } from "../release/contents.ts";
 import {
   type Evidence,
   findEvidence,
@@ -91,11 +91,17 @@ const besideAddress = (address: string): string => new URL(DOCUMENT_NAME, addres
 async function documentAt(io: CommandIo, address: string) {
   const { pathname } = new URL(address);
   if (!PROOF_NAME.test(pathname)) return null;
-  if (!pathname.endsWith(`/${DOCUMENT_NAME}`) && (await isAt(io, besideAddress(address)))) return null;
+  const proofs = pathname.endsWith(`/${DOCUMENT_NAME}`) || pathname.endsWith(BUNDLE_ENDING);
+  if (!proofs && (await isAt(io, besideAddress(address)))) return null;
   const file = await fetchFile(io, address, MAX_ANSWER_BYTES).catch((thrown: unknown) => {
     if (thrown instanceof TesError && thrown.code === "artifact_limit") return null;
     throw thrown;
   });
+  if (file?.kind === "bundle") {
+    throw new TesError("usage", {
+      detail: `A bundle is not read at an address. Download it beside its file, and verify that: tes verify FILE --trust TRUST_FILE.`,
+    });
+  }
   if (file?.kind !== "document") return null;
   const document = parseDocument(file.text!, address);
   return { file, evidence: { document, from: [address], bundles: [], broken: [] } };
