@@ -6,6 +6,7 @@ import { TesError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { parseRegistryFile, REGISTRY_FILE_NAME, type RegistryFile } from "../protocol/registry-file.ts";
 import { codeOf, reasonOf } from "./local/data.ts";
+import { printable } from "./output.ts";
 
 export interface Checkout {
   /** Absolute: the directory that holds the registry file. Paths of entities start here. */
@@ -27,14 +28,18 @@ export async function findCheckout(from: string, named?: string): Promise<Checko
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(cause)}`, cause });
+    throw new TesError("file_unreadable", { detail: `${printable(path)}: ${reasonOf(cause)}`, cause });
   }
   try {
     return { root: dirname(path), path, file: parseRegistryFile(parseJson(bytes)) };
   } catch (thrown) {
     if (!(thrown instanceof TesError)) throw thrown;
     const field = thrown.field === undefined ? {} : { field: thrown.field };
-    throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, ...field, cause: thrown });
+    throw new TesError(thrown.code, {
+      detail: `${printable(path)}: ${thrown.detail ?? "refused."}`,
+      ...field,
+      cause: thrown,
+    });
   }
 }
 

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { advances, type Pin, type PinStore } from "../client/pins.ts";
 import { TesError } from "../core/errors.ts";
 import { codeOf, reasonOf } from "./local/data.ts";
+import { printable } from "./output.ts";
 
 /** A store whose pins lie in files that can be named. */
 export interface FilePins extends PinStore {
@@ -71,12 +72,12 @@ export function filePins(directory: string): FilePins {
         }
       } catch (cause) {
         if (cause instanceof TesError) throw cause;
-        throw new TesError("file_unwritable", { detail: `${path}: ${reasonOf(cause)}`, cause });
+        throw new TesError("file_unwritable", { detail: `${printable(path)}: ${reasonOf(cause)}`, cause });
       }
     },
   };
 }
 
 function unreadable(path: string, cause: unknown): TesError {
-  return new TesError("file_unreadable", { detail: `${path}: ${reasonOf(cause)}`, cause });
+  return new TesError("file_unreadable", { detail: `${printable(path)}: ${reasonOf(cause)}`, cause });
 }

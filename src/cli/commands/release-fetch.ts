@@ -5,7 +5,7 @@ import { basename, resolve } from "node:path";
 import { Command } from "commander";
 import { TesError } from "../../core/errors.ts";
 import { codeOf, reasonOf } from "../local/data.ts";
-import { type CommandIo, printJson } from "../output.ts";
+import { type CommandIo, printable, printJson } from "../output.ts";
 import { type ReachOptions, reach, withReach } from "../reach.ts";
 import { DOCUMENT_NAME } from "../release/contents.ts";
 import { resolveTarget } from "../release/target.ts";
@@ -30,9 +30,10 @@ async function fetchProof(io: CommandIo, named: string, flags: FetchFlags): Prom
   const { client } = await reach(io, flags);
   const { entity, version } = await resolveTarget(client, named);
   const { document, release } = await client.releaseOf(entity, version);
-  const shown = flags.out ?? DOCUMENT_NAME;
+  const out = flags.out ?? DOCUMENT_NAME;
+  const shown = printable(out);
   try {
-    await writeFile(resolve(io.cwd, shown), `${JSON.stringify(document)}\n`, { flag: "wx" });
+    await writeFile(resolve(io.cwd, out), `${JSON.stringify(document)}\n`, { flag: "wx" });
   } catch (cause) {
     if (codeOf(cause) === "EEXIST")
       throw new TesError("file_exists", { detail: `${shown}: name a new one with --out.` });
@@ -40,8 +41,8 @@ async function fetchProof(io: CommandIo, named: string, flags: FetchFlags): Prom
   }
   const { seq, genesis, subjects } = release;
   const files = subjects.map(({ name }) => name);
-  if (io.json) return void printJson(io, { file: shown, entity, version, seq, genesis, files });
+  if (io.json) return void printJson(io, { file: out, entity, version, seq, genesis, files });
   io.stdout(`wrote ${shown}: ${entity}@${version}, statement ${seq}, files ${files.length}\n`);
-  const option = basename(shown) === DOCUMENT_NAME ? "" : ` --release ${shown}`;
+  const option = basename(out) === DOCUMENT_NAME ? "" : ` --release ${shown}`;
   io.stdout(`verify: tes verify FILE${option} --expect ${entity}@${version}\n`);
 }

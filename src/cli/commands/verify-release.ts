@@ -6,7 +6,7 @@ import { TesError } from "../../core/errors.ts";
 import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
 import { codeOf } from "../local/data.ts";
-import type { CommandIo } from "../output.ts";
+import { type CommandIo, printable } from "../output.ts";
 import { type Anchor, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
 import { type FolderLook, lookBeside } from "../release/beside.ts";
 import { verifyBundles } from "../release/bundles.ts";
@@ -130,10 +130,12 @@ async function namedDocument(io: CommandIo, named: string): Promise<Evidence> {
   if (!isAddress(named)) return readDocument(resolve(io.cwd, named));
   const { kind, text } = await fetchFile(io, named, MAX_ANSWER_BYTES).catch((thrown: unknown) => {
     if (!(thrown instanceof TesError) || thrown.facts?.status !== 404) throw thrown;
-    throw new TesError("proof_missing", { detail: `${named} is not there.`, cause: thrown });
+    throw new TesError("proof_missing", { detail: `${printable(named)} is not there.`, cause: thrown });
   });
   if (kind !== "document") {
-    throw new TesError("signature_file_invalid", { detail: `${named} is there, and is no whole release document.` });
+    throw new TesError("signature_file_invalid", {
+      detail: `${printable(named)} is there, and is no whole release document.`,
+    });
   }
   return { document: parseDocument(text!, named), from: [named], bundles: [], broken: [] };
 }

@@ -136,7 +136,7 @@ async function readReceipt(path: string): Promise<JsonValue> {
     return json;
   } catch (cause) {
     throw new TesError("file_unreadable", {
-      detail: `${path} is no receipt, as tes bump --receipt writes one.`,
+      detail: `${printable(path)} is no receipt, as tes bump --receipt writes one.`,
       cause,
     });
   }

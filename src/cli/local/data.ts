@@ -7,6 +7,7 @@ import { type Bytes, toHex } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
 import { importEd25519Seed, parseMasterKey } from "../../core/keys.ts";
 import { Secret } from "../../core/secret.ts";
+import { printable } from "../output.ts";
 
 /** Where things lie in a data directory. All paths are absolute. */
 export interface DataPaths {
@@ -95,7 +96,7 @@ export async function createExclusive(path: string, text: string, mode: number):
     await link(draft, path);
   } catch (cause) {
     if (codeOf(cause) === "EEXIST") throw new TesError("file_exists", { detail: path, cause });
-    throw new TesError("file_unwritable", { detail: `${path}: ${reasonOf(cause)}`, cause });
+    throw new TesError("file_unwritable", { detail: `${printable(path)}: ${reasonOf(cause)}`, cause });
   } finally {
     await rm(draft, { force: true });
   }
@@ -121,7 +122,7 @@ export async function readKeyFile(path: string): Promise<Secret<Bytes>> {
     return parseMasterKey(text.reveal());
   } catch (thrown) {
     if (!(thrown instanceof TesError)) throw thrown;
-    throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, cause: thrown });
+    throw new TesError(thrown.code, { detail: `${printable(path)}: ${thrown.detail ?? "refused."}`, cause: thrown });
   }
 }
 
@@ -191,7 +192,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<str
     checked(bytes.length);
     return bytes.toString("utf8");
   } catch (cause) {
-    throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(cause)}`, cause });
+    throw new TesError("file_unreadable", { detail: `${printable(path)}: ${reasonOf(cause)}`, cause });
   }
 }
 
@@ -203,5 +204,7 @@ export function codeOf(thrown: unknown): string | undefined {
 /** Why a system call failed, without the path that the caller names anyway. */
 export function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.message.replace(/,? (?:open|mkdir|link|chmod|rename|copyfile) '.*$/, "");
+  return printable(
+    thrown.message.replace(/,? (?:open|stat|lstat|scandir|read|mkdir|link|chmod|rename|copyfile) '.*$/s, ""),
+  );
 }

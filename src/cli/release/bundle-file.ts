@@ -9,6 +9,7 @@ import { type OpenedBundle, parseBundle } from "../../core/sigstore-bundle.ts";
 import { contentOf, PROVENANCE_TYPE, parseAttestation, type Subject } from "../../protocol/intoto.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
 import { readSmallFile } from "../local/data.ts";
+import { printable } from "../output.ts";
 import { DOCUMENT_NAME } from "./contents.ts";
 import type { Evidence } from "./evidence.ts";
 
@@ -33,7 +34,7 @@ export async function readBundle(path: string): Promise<Bundle> {
   const { subjects, predicateType } = within(path, () => parseAttestation(opened.envelope.payload));
   const { entity, version, seq, at } = opened.receipt.statement;
   if (typeof entity !== "string" || typeof version !== "string") {
-    throw new TesError("bundle_invalid", { detail: `${path} is of no release.` });
+    throw new TesError("bundle_invalid", { detail: `${printable(path)} is of no release.` });
   }
   return {
     path,
@@ -55,7 +56,11 @@ function within<T>(path: string, read: () => T): T {
   } catch (thrown) {
     if (!(thrown instanceof TesError)) throw thrown;
     const field = thrown.field === undefined ? {} : { field: thrown.field };
-    throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, ...field, cause: thrown });
+    throw new TesError(thrown.code, {
+      detail: `${printable(path)}: ${thrown.detail ?? "refused."}`,
+      ...field,
+      cause: thrown,
+    });
   }
 }
 

@@ -15,6 +15,7 @@ import { PROVENANCE_TYPE } from "../../protocol/intoto.ts";
 import { isJsonObject } from "../../protocol/parse.ts";
 import { parseTrustFile, type TrustFile } from "../../protocol/trust-file.ts";
 import { codeOf, readSmallFile, reasonOf } from "../local/data.ts";
+import { printable } from "../output.ts";
 import { assemble, type Bundle, readBundle } from "./bundle-file.ts";
 import { BUNDLE_ENDING, DOCUMENT_NAME } from "./contents.ts";
 import { openFile } from "./hashing.ts";
@@ -103,7 +104,10 @@ export function parseDocument(text: string, from: string): ReleaseDocument {
   } catch (cause) {
     if (!(cause instanceof TesError)) throw cause;
     const why = [cause.message, cause.field === undefined ? "" : `at ${cause.field}`].filter(Boolean).join(" ");
-    throw new TesError("signature_file_invalid", { detail: `${from} is no whole release document: ${why}`, cause });
+    throw new TesError("signature_file_invalid", {
+      detail: `${printable(from)} is no whole release document: ${why}`,
+      cause,
+    });
   }
 }
 
@@ -114,7 +118,7 @@ export async function readTrustFile(path: string): Promise<TrustFile> {
     return parseTrustFile(parseJson(utf8(text), { maxDepth: MAX_EVIDENCE_DEPTH }));
   } catch (cause) {
     throw new TesError("file_unreadable", {
-      detail: `${path} is no trust file, as tes trust export writes one.`,
+      detail: `${printable(path)} is no trust file, as tes trust export writes one.`,
       cause,
     });
   }
@@ -127,7 +131,7 @@ async function isThere(path: string): Promise<boolean> {
     return true;
   } catch (thrown) {
     if (/^(ENOENT|ENOTDIR)$/.test(codeOf(thrown) ?? "")) return false;
-    throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(thrown)}`, cause: thrown });
+    throw new TesError("file_unreadable", { detail: `${printable(path)}: ${reasonOf(thrown)}`, cause: thrown });
   }
 }
 
@@ -197,7 +201,7 @@ async function readBundles(
 /** Proofs that are broken are not missing: whoever fetched them has to hear which, and why. */
 function nothingProves(path: string, bundles: readonly Bundle[], broken: readonly TesError[]): TesError {
   const name = basename(path);
-  const what = name === DOCUMENT_NAME ? "in that folder" : `beside ${name}`;
+  const what = name === DOCUMENT_NAME ? "in that folder" : `beside ${printable(name)}`;
   // One that others made, of a kind that is not read here, says less than one of ours that is broken.
   const worst = broken.find(({ code }) => code !== "bundle_unsupported") ?? broken[0];
   if (worst !== undefined) {
@@ -208,7 +212,9 @@ function nothingProves(path: string, bundles: readonly Bundle[], broken: readonl
   }
   const other = bundles.find(({ subjects }) => subjects.some((file) => file.name === name));
   if (other !== undefined) {
-    return new TesError("digest_mismatch", { detail: `${other.path} is about another ${name} than this one.` });
+    return new TesError("digest_mismatch", {
+      detail: `${printable(other.path)} is about another ${printable(name)} than this one.`,
+    });
   }
-  return new TesError("proof_missing", { detail: `${dirname(path)} has no ${DOCUMENT_NAME}.` });
+  return new TesError("proof_missing", { detail: `${printable(dirname(path))} has no ${DOCUMENT_NAME}.` });
 }

@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import { type Bytes, toHex } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
 import { codeOf, reasonOf } from "../local/data.ts";
+import { printable } from "../output.ts";
 
 /** What is read at once: large enough that system calls do not count. */
 const BUFFER_BYTES = 1_048_576;
@@ -49,9 +50,11 @@ export async function openFile(path: string): Promise<{ readonly file: FileHandl
   try {
     const info = await file.stat();
     if (info.isDirectory()) {
-      throw refuse(`${path} is a directory. Pack it into one file first (tar, zip, npm pack), and release that.`);
+      throw refuse(
+        `${printable(path)} is a directory. Pack it into one file first (tar, zip, npm pack), and release that.`,
+      );
     }
-    if (!info.isFile()) throw refuse(`${path} is no ordinary file.`);
+    if (!info.isFile()) throw refuse(`${printable(path)} is no ordinary file.`);
     return { file, size: info.size };
   } catch (thrown) {
     await file.close();
@@ -124,7 +127,7 @@ export async function sha256File(path: string, onBytes: (bytes: number) => void 
 
 /** @throws {TesError} `file_changed` */
 export function changed(path: string): TesError {
-  return new TesError("file_changed", { detail: path });
+  return new TesError("file_changed", { detail: printable(path) });
 }
 
 /** Small for small files, of which there may be a thousand; one byte more than the file, so that its end shows at once. */
@@ -132,7 +135,7 @@ const bufferFor = (size: number): Uint8Array => new Uint8Array(Math.min(BUFFER_B
 
 function readNext(file: FileHandle, buffer: Uint8Array, path: string) {
   return file.read(buffer, 0, buffer.length, null).catch((cause: unknown) => {
-    throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(cause)}`, cause });
+    throw new TesError("file_unreadable", { detail: `${printable(path)}: ${reasonOf(cause)}`, cause });
   });
 }
 
@@ -144,5 +147,5 @@ async function identityOf(file: FileHandle): Promise<string> {
 
 /** A path of thousands of characters says nothing that its ends do not. */
 function clipPath(path: string): string {
-  return path.length <= 200 ? path : `${path.slice(0, 60)}…${path.slice(-60)}`;
+  return printable(path.length <= 200 ? path : `${path.slice(0, 60)}…${path.slice(-60)}`);
 }

@@ -104,6 +104,26 @@ describe("hostile evidence gets its code", () => {
     });
   });
 
+  test("no name makes a line of its own", async () => {
+    const name = "nope\nproved  file  app ok";
+    const said = async (work: Promise<unknown>) =>
+      (await work.then(() => "passed").catch((thrown: { detail: string }) => thrown.detail)).split("\n");
+    expect(await said(kindOf(join(dir, name)))).toEqual([expect.stringContaining("nope\\u{a}proved")]);
+    expect(await said(readDocument(await put(name, "{")))).toHaveLength(1);
+    expect(await said(readTrustFile(join(dir, name)))).toHaveLength(1);
+    await rm(join(dir, name));
+    await put(`${name}.sigstore.json`, "{");
+    // The second line is ours.
+    expect(await said(findEvidence(await put("app.tgz", "x"), "00", null))).toEqual([
+      expect.stringContaining("nope\\u{a}proved"),
+      "Nothing else beside app.tgz proves anything.",
+    ]);
+    expect(await said(findEvidence(await put(`${name}.tgz`, "x"), "00", null))).toHaveLength(2);
+    await rm(join(dir, `${name}.sigstore.json`));
+    await mkdir(join(dir, name));
+    expect(await said(findEvidence(await put(`${name}/app.tgz`, "x"), "00", null))).toHaveLength(1);
+  });
+
   test("one that is too large is named, and not read", async () => {
     const file = await put("app.tgz", "x");
     await truncate(await put("a.sigstore.json", ""), 2 ** 40);
