@@ -246,7 +246,10 @@ test("a threshold: a draft is signed by the second publisher over files that the
     detail: expect.stringContaining("--draft"),
   });
   await done(place, [...alone, "--draft", "next.json"]);
-  expect(await fails(place, ["release", "publish", "next.json"])).toMatchObject({ code: "signatures_insufficient" });
+  expect(await fails(place, ["release", "publish", "next.json"])).toMatchObject({
+    code: "signatures_insufficient",
+    detail: expect.stringContaining("have others sign next.json too"),
+  });
   // The file was exchanged between the two: Bob signs nothing.
   await rename(join(place.dir, "dist/app.tgz"), join(place.dir, "true.tgz"));
   await writeFile(join(place.dir, "dist/app.tgz"), "evil\n");

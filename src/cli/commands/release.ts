@@ -61,8 +61,8 @@ export function releaseCommand(io: CommandIo): Command {
       "\nExamples:\n  $ tes release component:app@1.2.3 dist/app-1.2.3.tgz --sbom bom.json\n" +
         "  $ tes release component:app dist/* --dry-run\n" +
         "Two publishers sign:\n" +
-        "  $ tes release component:app dist/* --draft next.json\n" +
-        "  $ tes release sign next.json --key bob.key && tes release publish next.json",
+        "  $ tes release component:app dist/* --draft draft.json\n" +
+        "  $ tes release sign draft.json --key bob.key && tes release publish draft.json",
     )
     .action((release: string, files: string[], flags: ReleaseFlags) => create(io, release, files, flags));
   // Options that this command has too are taken by it, wherever they stand: a subcommand reads them from both.
@@ -71,7 +71,7 @@ export function releaseCommand(io: CommandIo): Command {
       .description("Hash the files that a draft is about, show what it says, and sign it too.")
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
-      .addHelpText("after", "\nExample:\n  $ tes release sign next.json --key bob.key")
+      .addHelpText("after", "\nExample:\n  $ tes release sign draft.json --key bob.key")
       .action((draft: string, files: string[], _: SignFlags, self: Command) =>
         signDraftFile(io, draft, files, self.optsWithGlobals()),
       ),
@@ -81,7 +81,7 @@ export function releaseCommand(io: CommandIo): Command {
       .description("Publish a draft that enough publishers have signed.")
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
-      .addHelpText("after", "\nExample:\n  $ tes release publish next.json")
+      .addHelpText("after", "\nExample:\n  $ tes release publish draft.json")
       .action((draft: string, files: string[], _: PublishFlags, self: Command) =>
         publishDraftFile(io, draft, files, self.optsWithGlobals()),
       ),
@@ -110,16 +110,16 @@ async function create(io: CommandIo, named: string, paths: readonly string[], fl
   const urlOf = flags.downloadUrl === undefined ? null : parseUrlTemplate(flags.downloadUrl, target, paths.length);
   const [publishers, { registry, genesis }] = await Promise.all([client.publishers(target.entity), client.trust()]);
   const keys = await readPublisherKeys(io, flags);
-  requireSigners(
-    publishers,
-    keys.map(({ kid }) => kid),
-    flags.draft !== undefined,
-  );
+  const kids = keys.map(({ kid }) => kid);
+  requirePublishers(publishers, kids);
+  if (flags.draft === undefined && kids.length < publishers.threshold) {
+    throw tooFew(publishers.threshold, kids.length, "sign into a draft (--draft FILE), then have others sign that");
+  }
   const sboms = await Promise.all((flags.sbom ?? []).map((path) => readSbom(resolve(io.cwd, path))));
   const files = await gatherFiles(io, paths);
   checkFolderNames(
     files.map(({ name }) => name),
-    keys.map(({ kid }) => kid),
+    kids,
     sboms.length,
   );
   const subjects = subjectsOf(files, urlOf);
@@ -160,11 +160,7 @@ function commandOf(named: string, paths: readonly string[], { sbom = [], downloa
 }
 
 /** @throws {TesError} `publishers_missing`, `signatures_insufficient` */
-function requireSigners(
-  { entity, revision, threshold, keys }: Publishers,
-  kids: readonly string[],
-  draft: boolean,
-): void {
+function requirePublishers({ entity, revision, keys }: Publishers, kids: readonly string[]): void {
   if (revision === 0) throw new TesError("publishers_missing", { detail: entity });
   const known = new Set(keys.map(({ kid }) => kid));
   const stranger = kids.find((kid) => !known.has(kid));
@@ -173,10 +169,12 @@ function requireSigners(
       detail: `${stranger} is not one of the publishers of ${entity}, as of revision ${revision}.`,
     });
   }
-  if (draft || kids.length >= threshold) return;
-  throw new TesError("signatures_insufficient", {
-    detail: `${threshold} have to sign, and ${kids.length} would: sign into a draft (--draft FILE), have others sign it (tes release sign), then publish it.`,
-    facts: { threshold, signed: kids.length },
+}
+
+function tooFew(threshold: number, signed: number, next: string): TesError {
+  return new TesError("signatures_insufficient", {
+    detail: `${threshold} publishers have to sign, and ${signed} did: ${next} (tes release sign FILE), and publish it (tes release publish FILE).`,
+    facts: { threshold, signed },
   });
 }
 
@@ -206,15 +204,15 @@ async function publishDraftFile(
     throw new TesError("genesis_mismatch", { facts: { drafted: scope.genesis, found: genesis } });
   }
   const publishers = await client.publishers(scope.entity);
-  requireSigners(
-    publishers,
-    draft.signers.map(({ kid }) => kid),
-    false,
-  );
+  const kids = draft.signers.map(({ kid }) => kid);
+  requirePublishers(publishers, kids);
+  if (kids.length < publishers.threshold) {
+    throw tooFew(publishers.threshold, kids.length, `have others sign ${path} too`);
+  }
   const files = await filesOf(io, draft, paths);
   checkFolderNames(
     files.map(({ name }) => name),
-    draft.signers.map(({ kid }) => kid),
+    kids,
     draft.payloads.length - 1,
   );
   const plan = await planFolder(io, scope, flags.out, release.subjects, scope);

@@ -94,9 +94,7 @@ async function namedDocument(io: CommandIo, named: string): Promise<Evidence> {
     throw new TesError("proof_missing", { detail: `${named} is not there.`, cause: thrown });
   });
   if (kind !== "document") {
-    throw new TesError("answer_malformed", {
-      detail: `${named} is there and is no whole release document: fetch it again, or name another with --release.`,
-    });
+    throw new TesError("signature_file_invalid", { detail: `${named} is there, and is no whole release document.` });
   }
   return { document: parseDocument(text!, named), from: [named], bundles: [], broken: [] };
 }

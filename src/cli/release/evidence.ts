@@ -75,23 +75,20 @@ export function besideDocument(path: string): string {
   return join(dirname(path), DOCUMENT_NAME);
 }
 
-/** Reads a release document. @throws {TesError} `file_unreadable`, `answer_malformed` */
+/** Reads a release document. @throws {TesError} `file_unreadable`, `signature_file_invalid` */
 export async function readDocument(path: string): Promise<Evidence> {
   const document = parseDocument(await readSmallFile(path, MAX_ANSWER_BYTES), path);
   return { document, from: [path], bundles: [], broken: [] };
 }
 
-/** @throws {TesError} `answer_malformed` */
+/** @throws {TesError} `signature_file_invalid` */
 export function parseDocument(text: string, from: string): ReleaseDocument {
   try {
     return parseReleaseDocument(parseJson(utf8(text), { maxDepth: MAX_EVIDENCE_DEPTH }));
   } catch (cause) {
     if (!(cause instanceof TesError)) throw cause;
     const why = [cause.message, cause.field === undefined ? "" : `at ${cause.field}`].filter(Boolean).join(" ");
-    throw new TesError("answer_malformed", {
-      detail: `${from} is no whole release document: ${why}\nFetch it again, from where the file came from.`,
-      cause,
-    });
+    throw new TesError("signature_file_invalid", { detail: `${from} is no whole release document: ${why}`, cause });
   }
 }
 

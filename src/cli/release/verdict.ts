@@ -142,7 +142,7 @@ const TOOLS: Readonly<Record<Beside["kind"], string>> = {
   bundle: "sigstore",
   checksums: "checksums",
   key: "key",
-  log: "log",
+  log: "trusted log",
 };
 
 /** A line for each kind and publisher: a release may have a thousand files. */
