@@ -208,6 +208,9 @@ describe("a release", () => {
     expect(await refused(publisher.release({ envelope, attestations: [await about([FILES[0]!])] }))).toBe(
       "invalid_field",
     );
+    // Another version's release, signed by people who were shown this one, goes along with nothing.
+    const rider = await envelopeOf(payload(FILES, {}, "2.0.1"), [ada]);
+    expect(await refused(publisher.release({ envelope, attestations: [rider] }))).toBe("envelope_invalid");
     const done = await publisher.release({ envelope, attestations: [await about(FILES)] });
     expect(done.receipts.map(({ statement }) => statement.type)).toEqual(["release.published", "release.attested"]);
     const { release: proven } = await admin.releaseOf(ENTITY, "1.0.0");
