@@ -73,13 +73,31 @@ const ProvenanceSchema = v.object({
     buildType: v.literal(BUILD_TYPE),
     externalParameters: v.object({ registry: Registry, genesis: HexHash, entity: Entity, version: Version }),
   }),
-  runDetails: v.object({ builder: v.object({ id: v.string() }) }),
+  runDetails: v.object({
+    builder: v.object({ id: v.string() }),
+    byproducts: v.exactOptional(v.array(v.custom<JsonValue>(isJsonObject, "a JSON object"))),
+  }),
 });
+
+/** An attestation that a provenance names: it belongs to this release and no other, and one that is missing is missed. */
+export interface NamedAttestation {
+  /** Its predicate type. */
+  readonly name: string;
+  /** Of its payload, hex. */
+  readonly sha256: string;
+}
 
 export interface Attestation {
   readonly subjects: readonly Subject[];
   readonly predicateType: string;
   readonly predicate: JsonValue;
+}
+
+/** What everybody who signed a release agreed on. */
+export interface Release extends Attestation {
+  readonly scope: ReleaseScope;
+  /** Null: the provenance does not say, as those of other tools. */
+  readonly named: readonly NamedAttestation[] | null;
 }
 
 /**
@@ -121,14 +139,25 @@ export function parseAttestation(payload: Uint8Array): Attestation {
  *
  * @throws envelope_invalid, artifact_limit, artifact_name, artifact_name_collision
  */
-export function parseRelease(payload: Uint8Array): Attestation & { readonly scope: ReleaseScope } {
+export function parseRelease(payload: Uint8Array): Release {
   const attestation = parseAttestation(payload);
   if (attestation.predicateType !== PROVENANCE_TYPE) {
     throw new TesError("envelope_invalid", { field: "/payload/predicateType", detail: `it is ${PROVENANCE_TYPE}` });
   }
   const predicate = parseWith(ProvenanceSchema, attestation.predicate, "envelope_invalid", "/payload/predicate");
   const { registry, genesis, entity, version } = predicate.buildDefinition.externalParameters;
-  return { ...attestation, scope: { registry, genesis, entity, version } };
+  const named = predicate.runDetails.byproducts?.flatMap((one): NamedAttestation[] => {
+    const { name, mediaType, digest } = one as Record<string, JsonValue>;
+    const sha256 = isJsonObject(digest ?? null) ? (digest as Record<string, JsonValue>).sha256 : undefined;
+    return mediaType === IN_TOTO_TYPE && typeof sha256 === "string" ? [{ name: String(name), sha256 }] : [];
+  });
+  return { ...attestation, scope: { registry, genesis, entity, version }, named: named ?? null };
+}
+
+/** Those that a provenance names and that are not among these payloads. */
+export function missingBeside({ named }: Pick<Release, "named">, payloads: readonly Uint8Array[]): NamedAttestation[] {
+  const here = new Set(payloads.map(sha256Hex));
+  return (named ?? []).filter(({ sha256 }) => !here.has(sha256));
 }
 
 /**
@@ -137,7 +166,10 @@ export function parseRelease(payload: Uint8Array): Attestation & { readonly scop
  *
  * @throws envelope_invalid, invalid_field, artifact_limit, artifact_name, artifact_name_collision
  */
-export function parseBeside(payload: Uint8Array, subjects: readonly Subject[]): Attestation {
+export function parseBeside(
+  payload: Uint8Array,
+  { subjects, named }: Pick<Release, "subjects" | "named">,
+): Attestation {
   const attestation = parseAttestation(payload);
   if (attestation.predicateType === PROVENANCE_TYPE) {
     throw new TesError("envelope_invalid", {
@@ -149,6 +181,12 @@ export function parseBeside(payload: Uint8Array, subjects: readonly Subject[]): 
     throw new TesError("invalid_field", {
       field: "/attestations",
       detail: "an attestation is about other files than the release",
+    });
+  }
+  if (named !== null && !named.some(({ sha256 }) => sha256 === sha256Hex(payload))) {
+    throw new TesError("invalid_field", {
+      field: "/attestations",
+      detail: "an attestation is none that the provenance names",
     });
   }
   return attestation;

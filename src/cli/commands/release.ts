@@ -139,10 +139,8 @@ async function create(io: CommandIo, named: string, paths: readonly string[], fl
   if (source.git?.dirty === true)
     printNote(io, "the checkout has changes that are not committed, and the release says so");
   const now = io.now();
-  const payloads = [
-    provenancePayload(subjects, scope, source, now),
-    ...sboms.map((sbom) => sbomPayload(subjects, sbom)),
-  ];
+  const beside = sboms.map((sbom) => sbomPayload(subjects, sbom));
+  const payloads = [provenancePayload(subjects, scope, source, now, beside), ...beside];
   let draft = makeDraft(payloads, files);
   for (const key of keys) draft = await signDraft(draft, key, files, now);
   if (flags.draft !== undefined) {

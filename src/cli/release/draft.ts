@@ -14,6 +14,7 @@ import {
   type Attestation,
   contentOf,
   IN_TOTO_TYPE,
+  missingBeside,
   parseBeside,
   parseRelease,
   type ReleaseScope,
@@ -103,13 +104,19 @@ async function checkDraft(draft: ReleaseDraft, path: string): Promise<OpenDraft>
   const { scope, ...release } = parseRelease(main!);
   const content = contentOf(release.subjects);
   const beside = others.map((other) => {
-    const attestation = within(path, () => parseBeside(other, release.subjects));
+    const attestation = within(path, () => parseBeside(other, release));
     // Whoever signs a draft signs all of it: nothing goes along whose meaning is not known here.
     if (isSbomType(attestation.predicateType)) return attestation;
     throw new TesError("envelope_invalid", {
       detail: `${path}: ${attestation.predicateType} is no bill of materials.`,
     });
   });
+  const [missing] = missingBeside(release, others);
+  if (missing !== undefined) {
+    throw new TesError("envelope_invalid", {
+      detail: `${path}: ${missing.name}, which the provenance names, is gone.`,
+    });
+  }
   if (contentOf(draft.files) !== content) {
     throw new TesError("digest_mismatch", { detail: `${path}: the files are not those that are signed.` });
   }

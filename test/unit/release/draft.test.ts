@@ -11,6 +11,7 @@ import type { HashedFile } from "../../../src/cli/release/hashing.ts";
 import { ensurePublisherKey, type PublisherKey } from "../../../src/cli/release/key-file.ts";
 import { provenancePayload, sbomPayload } from "../../../src/cli/release/payload.ts";
 import { recognizeSbom } from "../../../src/cli/release/sbom.ts";
+import { type Bytes, utf8 } from "../../../src/core/bytes.ts";
 import { PROVENANCE_TYPE, SBOM_TYPES } from "../../../src/protocol/intoto.ts";
 import type { ReleaseDraft } from "../../../src/protocol/release-draft.ts";
 
@@ -51,9 +52,12 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 function payloads(change: Partial<typeof SCOPE> = {}) {
   const subjects = subjectsOf(files, null);
-  const sbom = { path: "bom.json", ...recognizeSbom(BOM, "bom.json") };
-  return [provenancePayload(subjects, { ...SCOPE, ...change }, SOURCE, NOW), sbomPayload(subjects, sbom)];
+  const sbom = sbomPayload(subjects, { path: "bom.json", ...recognizeSbom(BOM, "bom.json") });
+  return [releaseOf([sbom], change), sbom];
 }
+
+const releaseOf = (beside: readonly Bytes[], change: Partial<typeof SCOPE> = {}) =>
+  provenancePayload(subjectsOf(files, null), { ...SCOPE, ...change }, SOURCE, NOW, beside);
 
 /** What comes of a draft that was changed on its way: at reading it, or at holding it against the files. */
 async function outcome(draft: ReleaseDraft): Promise<string> {
@@ -90,19 +94,25 @@ describe("what rides along is signed by nobody", () => {
     ["another registry's", { registry: "two", genesis: "cd".repeat(32) }],
     ["the same once more", {}],
   ])("%s", async (_, change) => {
-    const [main] = payloads();
-    const [further] = payloads(change);
-    expect(await outcome(makeDraft([main!, further!], files))).toBe("envelope_invalid");
+    const further = releaseOf([], change);
+    expect(await outcome(makeDraft([releaseOf([further]), further], files))).toBe("envelope_invalid");
   });
 
   test("a document of a kind that is not known here, or of other files", async () => {
-    const [main, sbom] = payloads();
-    const text = new TextDecoder().decode(sbom);
-    const other = (from: string, to: string) =>
-      makeDraft([main!, new TextEncoder().encode(text.replace(from, to))], files);
+    const text = new TextDecoder().decode(payloads()[1]);
+    const other = (from: string, to: string) => {
+      const further = utf8(text.replace(from, to));
+      return makeDraft([releaseOf([further]), further], files);
+    };
     expect(await outcome(other(SBOM_TYPES.CycloneDX, "https://example.org/vouches-for/v1"))).toBe("envelope_invalid");
     expect(await outcome(other(SBOM_TYPES.CycloneDX, PROVENANCE_TYPE))).toBe("envelope_invalid");
     expect(await outcome(other('"b.txt"', '"c.txt"'))).toBe("invalid_field");
+  });
+
+  test("a bill of materials that the provenance does not name, or names and that is gone", async () => {
+    const [main, sbom] = payloads();
+    expect(await outcome(makeDraft([releaseOf([]), sbom!], files))).toBe("invalid_field");
+    expect(await outcome(makeDraft([main!], files))).toBe("envelope_invalid");
   });
 });
 
@@ -145,7 +155,7 @@ describe("signatures for other tools", () => {
 
 test("a file is held to every digest that is signed for it", async () => {
   const wrong = files.map((file) => ({ ...file, sha512: "00".repeat(64) }));
-  const payload = provenancePayload(subjectsOf(wrong, null), SCOPE, SOURCE, NOW);
+  const payload = provenancePayload(subjectsOf(wrong, null), SCOPE, SOURCE, NOW, []);
   expect(await outcome(makeDraft([payload], files))).toBe("digest_mismatch");
   await writeFile(join(dir, "a.tgz"), "another\n");
   files = await gatherFiles(io, ["a.tgz", "b.txt"]);
