@@ -167,7 +167,7 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
     await goTo(page, "entities/global:main");
     await page.getByText("<img src=x onerror=").first().waitFor();
     await goTo(page, "releases/global:main/2.5.0");
-    expect(await textOf(page)).toContain("tes & son'.tar");
+    await expect.poll(() => textOf(page)).toContain("tes & son'.tar");
     await page.getByText("<script>window.ran=1</script>").first().waitFor();
     await goTo(page, "guards");
     await page.getByLabel("The log's JSON").fill(`{"format":"${SCRIPT.replaceAll('"', "'")}"}`);
