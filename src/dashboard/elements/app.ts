@@ -320,6 +320,8 @@ export class App extends LitElement {
     const { tab } = this.route;
     const tree = tab === "entities" && registry.state !== undefined && registry.failure === undefined;
     const [named = ""] = this.route.rest;
+    // Nothing else in the metrics takes the focus: who scrolls by keyboard scrolls the whole.
+    const scrolls = tab === "metrics" ? 0 : -1;
     document.title = `${isEntityId(named) ? named : registry.name} · TES`;
     return html`
       <a class="skip" href="#main" @click=${this.#skip}>To the content</a>
@@ -337,7 +339,7 @@ export class App extends LitElement {
             ? html`<aside class="tree" aria-label="Entities"><tes-tree .registry=${registry} .access=${this.#access} .tick=${this.tick} .chosen=${this.route.rest[0]}></tes-tree></aside>`
             : nothing
         }
-        <main id="main" tabindex="-1">${this.#content()}</main>
+        <main id="main" tabindex=${scrolls}>${this.#content()}</main>
         ${
           this.subject === undefined
             ? nothing
