@@ -26,7 +26,8 @@ export async function readKeyFromStdin(): Promise<Secret<string>> {
   const text = Buffer.concat(chunks)
     .toString("utf8")
     .replace(/\r?\n$/, "");
-  if (text.trim() === "") throw new TesError("input_missing", { detail: "Standard input is empty." });
+  if (text.trim() === "")
+    throw new TesError("input_missing", { detail: "Standard input is empty, and --key-file names no key." });
   return new Secret(text);
 }
 
@@ -39,9 +40,14 @@ export async function askKey(question: string): Promise<Secret<string>> {
   return new Secret(text);
 }
 
-/** Asks for a text without showing it, and takes it as it is typed. @throws {TesError} `interrupted`, `input_missing` */
+/**
+ * Asks on stderr for a text without showing it, and takes it as it is typed: `tes publisher key --public > FILE` writes
+ * a key to stdout.
+ *
+ * @throws {TesError} `interrupted`, `input_missing`
+ */
 export async function askHidden(question: string): Promise<Secret<string>> {
-  const answer = await orEnd(password({ message: question, mask: "•" }));
+  const answer = await orEnd(password({ message: question, mask: "•", output: process.stderr }));
   if (isCancel(answer)) throw new TesError("interrupted");
   if (answer === undefined || answer === "") throw new TesError("input_missing", { detail: "Nothing was typed." });
   return new Secret(answer);

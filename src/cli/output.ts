@@ -17,6 +17,8 @@ export interface CommandIo {
   readonly terminal: boolean;
   /** Whether somebody can be asked: both ends are terminals and this is not CI. */
   readonly interactive: boolean;
+  /** Whether a passphrase can be asked for: also where stdout goes to a file, since the prompt does not. */
+  readonly askable?: boolean;
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970. */
@@ -46,6 +48,7 @@ export function processIo(argv: readonly string[]): CommandIo {
     json: options.includes("--json"),
     terminal: process.stdout.isTTY === true,
     interactive: process.stdin.isTTY === true && process.stdout.isTTY === true && !env.CI,
+    askable: process.stdin.isTTY === true && process.stderr.isTTY === true && !env.CI,
     cwd: process.cwd(),
     env,
     now: () => Date.now(),

@@ -1,16 +1,15 @@
 /** Tokens made offline by whoever holds the master key (docs/formats.md, Token), and files that hold one. */
 
 import { decodeJwt, SignJWT } from "jose";
-import { type Bytes, toBase64Url } from "../core/bytes.ts";
+import type { Bytes } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import { deriveHmacKey, symmetricKid } from "../core/keys.ts";
 import { MAX_TOKEN_CHARS } from "../core/limits.ts";
 import { Secret } from "../core/secret.ts";
-import { parseTokenClaims, TOKEN_TYPE, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
+import { drawTokenId, parseTokenClaims, TOKEN_TYPE, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
 import { createExclusive, readSmallFile } from "./local/data.ts";
 
 const PURPOSE = "token-hs256";
-const ID_BYTES = 16;
 
 export interface MintOptions {
   readonly registry: string;
@@ -39,7 +38,7 @@ export async function mintToken(master: Secret<Bytes>, options: MintOptions): Pr
   const iat = Math.floor(options.now / 1_000);
   const claims = parseTokenClaims({
     aud: tokenAudience(options.registry),
-    jti: toBase64Url(crypto.getRandomValues(new Uint8Array(ID_BYTES))),
+    jti: drawTokenId((bytes) => crypto.getRandomValues(new Uint8Array(bytes))),
     iat,
     exp: iat + options.lifetimeSeconds,
     scope: [...options.scope],

@@ -430,7 +430,7 @@ export const ERRORS = {
   release_other: row(409, "It is another release than the one that was expected.", "Do not use it as that one."),
   signature_file_invalid: row(
     400,
-    "A file of signatures or checksums is not written as its format asks.",
+    "A file of signatures, checksums or proofs is not written as its format asks.",
     "Fetch it again, whole and unchanged.",
   ),
   signature_invalid: row(
@@ -502,7 +502,7 @@ export const ERRORS = {
   input_missing: row(
     400,
     "What should have come in on standard input, or at a prompt, did not.",
-    "Pipe the key in, or name its file with --key-file.",
+    "Pipe it in, or name the file that holds it (--key-file, --passphrase-file).",
   ),
   install_incomplete: row(500, "A program that npm installs is missing.", "Run npm ci again without --ignore-scripts."),
   internal: row(

@@ -18,6 +18,8 @@ export const IN_TOTO_TYPE = "application/vnd.in-toto+json";
 export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 /** SLSA v1.0 provenance: the predicate of every release. */
 export const PROVENANCE_TYPE = "https://slsa.dev/provenance/v1";
+/** Bills of materials, as in-toto's registry of predicates names them. */
+export const SBOM_TYPES = { CycloneDX: "https://cyclonedx.org/bom", SPDX: "https://spdx.dev/Document" } as const;
 /** How TES releases are built: what their external parameters mean (docs/formats.md, Release). */
 export const BUILD_TYPE = "urn:tes:release:v1";
 
@@ -127,6 +129,29 @@ export function parseRelease(payload: Uint8Array): Attestation & { readonly scop
   const predicate = parseWith(ProvenanceSchema, attestation.predicate, "envelope_invalid", "/payload/predicate");
   const { registry, genesis, entity, version } = predicate.buildDefinition.externalParameters;
   return { ...attestation, scope: { registry, genesis, entity, version } };
+}
+
+/**
+ * Reads what is attested beside a release, about the same files. A provenance is none: it would be a release of its own,
+ * signed by people who were shown another one.
+ *
+ * @throws envelope_invalid, invalid_field, artifact_limit, artifact_name, artifact_name_collision
+ */
+export function parseBeside(payload: Uint8Array, subjects: readonly Subject[]): Attestation {
+  const attestation = parseAttestation(payload);
+  if (attestation.predicateType === PROVENANCE_TYPE) {
+    throw new TesError("envelope_invalid", {
+      field: "/attestations",
+      detail: "a provenance is a release of its own, and goes beside none",
+    });
+  }
+  if (contentOf(attestation.subjects) !== contentOf(subjects)) {
+    throw new TesError("invalid_field", {
+      field: "/attestations",
+      detail: "an attestation is about other files than the release",
+    });
+  }
+  return attestation;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a token says and allows. Signing and checking its signature is the rim's work (docs/formats.md, Token). */
 import * as v from "valibot";
-import { fromBase64Url } from "../core/bytes.ts";
+import { type Bytes, fromBase64Url, toBase64Url } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_TOKEN_LIFETIME_S, MAX_TOKEN_SCOPES } from "../core/limits.ts";
@@ -9,6 +9,9 @@ import { clip, parseWith } from "./parse.ts";
 
 /** JWT header `typ` of a token. */
 export const TOKEN_TYPE = "tes-token+jwt";
+
+/** Bytes of a token's id. */
+const ID_BYTES = 16;
 
 const VERBS = ["bump", "release", "channel"] as const;
 const PLAIN = ["read", "watch", "admin"] as const;
@@ -31,7 +34,7 @@ const Claims = v.strictObject({
   aud: v.string(),
   jti: v.pipe(
     v.string(),
-    v.check((text) => fromBase64Url(text)?.length === 16, "16 bytes as base64url"),
+    v.check((text) => fromBase64Url(text)?.length === ID_BYTES, "16 bytes as base64url"),
   ),
   iat: Seconds,
   exp: Seconds,
@@ -115,4 +118,16 @@ function covers(glob: string, entity: string): boolean {
     at = found + piece.length;
   }
   return true;
+}
+
+/**
+ * A new token's id: 16 random bytes as base64url. None begins with a hyphen, which command lines take for an option.
+ *
+ * @param random gives that many fresh random bytes
+ */
+export function drawTokenId(random: (bytes: number) => Bytes): string {
+  for (;;) {
+    const id = toBase64Url(random(ID_BYTES));
+    if (!id.startsWith("-")) return id;
+  }
 }

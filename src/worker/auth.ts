@@ -1,13 +1,13 @@
 /** Bearer tokens: who asks, and what they may do. The format is in docs/formats.md, section Token. */
 
 import { decodeJwt, errors, jwtVerify, SignJWT } from "jose";
-import { fromBase64Url, toBase64Url } from "../core/bytes.ts";
+import { fromBase64Url } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
 import type { JsonValue } from "../core/json.ts";
 import { MAX_TOKEN_CHARS } from "../core/limits.ts";
 import type { TokenAnswer } from "../protocol/answers.ts";
 import type { TokenRequest } from "../protocol/requests.ts";
-import { parseTokenClaims, TOKEN_TYPE, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
+import { drawTokenId, parseTokenClaims, TOKEN_TYPE, type TokenClaims, tokenAudience } from "../protocol/tokens.ts";
 import type { SigningKeys } from "./signing-key.ts";
 
 /** Believed tokens kept in memory, so that a busy job is not verified anew on each request. */
@@ -96,7 +96,7 @@ export async function mintToken(
 ): Promise<TokenAnswer> {
   const iat = Math.floor(now / 1000);
   const exp = iat + expiresIn;
-  const jti = toBase64Url(crypto.getRandomValues(new Uint8Array(16)));
+  const jti = drawTokenId((bytes) => crypto.getRandomValues(new Uint8Array(bytes)));
   const claims: TokenClaims = {
     aud: tokenAudience(registry),
     jti,

@@ -9,7 +9,7 @@ import { MAX_ATTESTATION_BYTES } from "../core/limits.ts";
 import { hashedRekord } from "../core/sigstore.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
-import { contentOf, IN_TOTO_TYPE, parseAttestation, parseRelease, storedFiles } from "../protocol/intoto.ts";
+import { contentOf, IN_TOTO_TYPE, parseBeside, parseRelease, storedFiles } from "../protocol/intoto.ts";
 import {
   parseArtifactRequest,
   parsePublishersRequest,
@@ -140,14 +140,7 @@ export const publish: Handler = async (context) => {
   const blobs = [signed.blob];
   for (const json of request.attestations ?? []) {
     const further = await checkEnvelope(context, entity, openEnvelope(json));
-    const attestation = parseAttestation(further.envelope.payload);
-    if (contentOf(attestation.subjects) !== content) {
-      throw new TesError("invalid_field", {
-        field: "/attestations",
-        detail: "an attestation is about other files than the release",
-      });
-    }
-    const { predicateType } = attestation;
+    const { predicateType } = parseBeside(further.envelope.payload, subjects);
     for (const part of further.parts) {
       commands.push({
         kind: "attest",

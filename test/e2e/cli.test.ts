@@ -1,7 +1,7 @@
 /** The command line as its users run it: init, entity, bump, verify, token, doctor, start. */
 
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { failure, serve } from "./support/authority.ts";
@@ -153,7 +153,10 @@ describe("tes bump", () => {
     await writeFile(join(place.dir, "there.json"), "kept");
     const bump = (receipt: string) =>
       failure(place.tes(["bump", "global:main", "minor", "--receipt", receipt, "--json"]));
-    expect((await bump("there.json")).code).toBe("file_exists");
+    expect(await bump("there.json")).toMatchObject({
+      code: "file_exists",
+      detail: expect.stringMatching(/there\.json\. .*name a new one with --receipt.* No version was taken\./),
+    });
     expect((await bump("none/r.json")).code).toBe("file_unwritable");
     expect((await json<{ version: string }>(place, "entity", "show", "global:main")).version).toBe("1.4.0");
     expect(await read(place, "there.json")).toBe("kept");
@@ -307,6 +310,82 @@ describe("tes doctor", () => {
     expect(run.stdout).toMatch(/error +signing key: .*can be read by others \(mode 644\)/);
     expect(run.stdout).toContain("package.json holds 1.3.9 where global:main was 1.4.0");
     expect(run.stdout).toContain("api:new: is not declared yet");
+  });
+});
+
+describe("tes doctor and the signing key", () => {
+  const wrong =
+    /^error +signing key: .*signing\.key is not the key of (\S+): it makes the log key \S+, and the log names/gm;
+  const look = async (place: Place) => {
+    const run = place.tes(["doctor"]);
+    const exit = await run.exited;
+    return { exit, said: run.stdout, wrong: [...run.stdout.matchAll(wrong)].map(([, registry]) => registry) };
+  };
+
+  test("another key in its place is noticed, whether the authority runs or not, before anything fails", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    const file = join(place.dir, ".tes/signing.key");
+    const first = await serve(place, { data: ".tes" });
+    await done(place, "registry", "create", "mobile");
+    expect(await look(place)).toMatchObject({ exit: 0, wrong: [] });
+    const own = await readFile(file, "utf8");
+    await writeFile(file, `${keyOf("another").hex}\n`);
+    const running = await look(place);
+    expect(running).toMatchObject({ exit: 1, wrong: ["default"] });
+    expect(running.said).toMatch(/What runs still holds the right one/);
+    expect(running.said).toContain("(signing_key_mismatch)");
+    // What only the journal has when it is killed counts as well, and looking leaves everything as it lies.
+    const { tes, workerd } = JSON.parse(await read(place, ".tes/lock")) as Record<"tes" | "workerd", { pid: number }>;
+    for (const { pid } of [tes, workerd]) process.kill(pid, "SIGKILL");
+    await first.run.exited;
+    const objects = join(place.dir, ".tes/do/tes-VersionManagementDO");
+    const before = await readdir(objects);
+    const journals = before.filter((name) => name.endsWith("-wal")).map((name) => stat(join(objects, name)));
+    expect(Math.max(...(await Promise.all(journals)).map(({ size }) => size))).toBeGreaterThan(0);
+    expect(await look(place)).toMatchObject({ exit: 1, wrong: ["default", "mobile"] });
+    expect(await readdir(objects)).toEqual(before);
+    const rotated = place.tes(["doctor"], { env: { VERSION_SIGNING_KEY_V2: own.trim() } });
+    expect(await rotated.exited, rotated.stdout).toBe(0);
+    const second = await serve(place, { data: ".tes" });
+    expect(await look(place)).toMatchObject({ exit: 1, wrong: ["default", "mobile"] });
+    await second.stop();
+    await writeFile(file, own);
+    const after = await look(place);
+    expect(after).toMatchObject({ exit: 0, wrong: [] });
+    expect(after.said).toContain("is the one that the log of mobile names");
+  });
+});
+
+describe("tes registry", () => {
+  test("a name that was deleted stays taken, and a recovery key that is there is explained and kept", async () => {
+    await using place = await makePlace();
+    await makeCheckout(place);
+    await serve(place, { data: ".tes" });
+    const create = (...args: string[]) => failure(place.tes(["registry", "create", "mobile", ...args, "--json"]));
+    await done(place, "registry", "create", "mobile");
+    const key = await read(place, ".tes/mobile.recovery.key");
+    expect(await create("--recovery-key", "x.key")).toMatchObject({
+      code: "genesis_exists",
+      detail: expect.stringContaining("tes registry list"),
+    });
+    await done(place, "registry", "delete", "mobile", "--yes");
+    const there = await create();
+    expect(there).toMatchObject({ code: "file_exists", exit: 1 });
+    const x = /--recovery-public (\S+)\)/.exec(String(there.detail))![1]!;
+    expect(there.detail).toMatch(/is a recovery key: of a registry mobile .* deleted.*Keep it/);
+    expect(await read(place, ".tes/mobile.recovery.key")).toBe(key);
+    // Each way out that it names says in its turn that the name is taken.
+    const other = await create("--recovery-key", "x.key");
+    expect(other).toMatchObject({ code: "genesis_exists" });
+    expect(other.detail).toMatch(/mobile was deleted: .* Choose another name\.\n\S+x\.key was made for it just now/);
+    expect((await create("--recovery-public", x)).detail).toMatch(/Choose another name\.$/);
+    // Where the making broke off, the key that is there goes on.
+    await writeFile(join(place.dir, ".tes/next.recovery.key"), key);
+    await done(place, "registry", "create", "next", "--recovery-public", x);
+    await writeFile(join(place.dir, ".tes/third.recovery.key"), "no key");
+    const noKey = await failure(place.tes(["registry", "create", "third", "--json"]));
+    expect(noKey.detail).toMatch(/third\.recovery\.key is there already, and is no recovery key\./);
   });
 });
 

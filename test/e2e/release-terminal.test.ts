@@ -1,6 +1,6 @@
 /** A passphrase at a real terminal: asked for twice when a key is made, once when it is used, and shown nowhere. */
 
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makePlace } from "./support/place.ts";
@@ -38,5 +38,13 @@ test.skipIf(missing !== null)("a key is made under the passphrase that was typed
   used.type(`${PASSPHRASE}\r`);
   expect(await used.exited, used.shown).toBe(0);
   expect(used.shown).toContain("kept");
-  for (const { shown } of [other, made, used]) expect(shown).not.toContain(PASSPHRASE);
+
+  // The prompt is for the person, also where the public key goes into a file.
+  const shell = `'${process.execPath}' '${LAUNCHER}' publisher key --key p.key --public > p.pub`;
+  const redirected = openTerminal(["sh", "-c", shell], { cwd: place.dir, env });
+  await redirected.see("Passphrase of");
+  redirected.type(`${PASSPHRASE}\r`);
+  expect(await redirected.exited, redirected.shown).toBe(0);
+  expect(await readFile(join(place.dir, "p.pub"), "utf8")).toBe(await readFile(join(place.dir, "p.key.pub"), "utf8"));
+  for (const { shown } of [other, made, used, redirected]) expect(shown).not.toContain(PASSPHRASE);
 });

@@ -108,13 +108,10 @@ describe("tes verify, offline", () => {
 
     // One character of what was signed, of a signature, of a proof.
     const document = await readFile(at("release.tes.json"), "utf8");
-    const bent: [RegExp, string][] = [
-      [/app\.tgz/, "App.tgz"],
-      [/"content":"(?!A)./, '"content":"A'],
-      [/"proof":\["(?!A)./, '"proof":["A'],
-    ];
-    for (const [what, by] of bent) {
-      await writeFile(at("release.tes.json"), document.replace(what, by));
+    for (const what of [/app\.tgz/, /(?<="content":")./, /(?<="proof":\[")./]) {
+      const changed = document.replace(what, (one) => (one.startsWith("A") ? "B" : "A") + one.slice(1));
+      expect(changed).not.toBe(document);
+      await writeFile(at("release.tes.json"), changed);
       expect((await fails(other, ["verify", "got/app.tgz", ...pinned])).exit, String(what)).toBe(1);
     }
     await rm(at("release.tes.json"));
@@ -147,6 +144,24 @@ describe("tes verify, offline", () => {
       verified: true,
     });
     expect(await fails(other, ["verify", "got/app.tgz"])).toMatchObject({ code: "proof_missing" });
+    // Bundles that are there and broken are no missing proof: the first is named, with what is wrong.
+    const bundle = (await readdir(join(other.dir, "got"))).find((name) => name.endsWith(".sigstore.json"))!;
+    const whole = await readFile(join(other.dir, "got", bundle), "utf8");
+    await writeFile(join(other.dir, "got", bundle), whole.slice(0, 2_000));
+    expect(await fails(other, ["verify", "got/app.tgz", "--trust", "before.json"])).toMatchObject({
+      code: "bundle_invalid",
+      exit: 1,
+      detail: expect.stringContaining(bundle),
+    });
+    // One that is broken beside one that proves it is told.
+    await writeFile(join(other.dir, "got", "zz.sigstore.json"), whole);
+    const told = await json<Verified>(other, ["verify", "got/app.tgz", "--trust", "before.json"]);
+    expect(told.notProved.join("\n")).toMatch(new RegExp(`${bundle}.*\\(bundle_invalid\\)`));
+    await writeFile(join(other.dir, "got/app.tgz"), "another app\n");
+    await writeFile(join(other.dir, "got", bundle), whole);
+    expect(await fails(other, ["verify", "got/app.tgz", "--trust", "before.json"])).toMatchObject({
+      code: "digest_mismatch",
+    });
     // A publisher who is gone signs nothing more.
     expect(await fails(place, ["release", ENTITY, "dist/notes.txt", "--key", "alice.key"])).toMatchObject({
       code: "signatures_insufficient",
@@ -231,7 +246,10 @@ test("a threshold: a draft is signed by the second publisher over files that the
     detail: expect.stringContaining("--draft"),
   });
   await done(place, [...alone, "--draft", "next.json"]);
-  expect(await fails(place, ["release", "publish", "next.json"])).toMatchObject({ code: "signatures_insufficient" });
+  expect(await fails(place, ["release", "publish", "next.json"])).toMatchObject({
+    code: "signatures_insufficient",
+    detail: expect.stringContaining("have others sign next.json too"),
+  });
   // The file was exchanged between the two: Bob signs nothing.
   await rename(join(place.dir, "dist/app.tgz"), join(place.dir, "true.tgz"));
   await writeFile(join(place.dir, "dist/app.tgz"), "evil\n");

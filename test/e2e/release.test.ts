@@ -95,6 +95,13 @@ describe("tes publisher", () => {
     });
     await done(place, ["release", ENTITY, "dist/app.tgz", "--key", "new.key", ...ELSEWHERE]);
     expect(await done(place, ["verify", `${FOLDER}/app.tgz`])).toContain("recovery key took part");
+    // Who comes back is a publisher since then, and not since they were one before.
+    const back = [
+      ["--key", "alice.key"],
+      ["--key", "new.key"],
+    ];
+    await changePublishers(place, ["--add", "alice.key.pub"], back);
+    expect(await done(place, ["publisher", "list", ENTITY])).toMatch(new RegExp(`${keys[0]!.kid} +3$`, "m"));
   });
 });
 
@@ -159,7 +166,17 @@ describe("tes release", () => {
     await writeFile(join(place.dir, FOLDER, "mine"), "");
     const args = ["release", ENTITY, "dist/app.tgz", "--key", "alice.key", ...ELSEWHERE];
     expect((await fails(place, args)).code).toBe("file_exists");
+    await writeFile(join(place.dir, FOLDER, "release.tes.json"), "{");
+    expect((await fails(place, args)).detail).toContain("its release.tes.json proves nothing");
+    await rm(join(place.dir, FOLDER, "release.tes.json"));
     expect(await json(place, ["release", "list"])).toMatchObject({ releases: [] });
+    expect(await done(place, ["release", "list", ENTITY])).toBe("nothing was released yet\n");
+    expect(await fails(place, ["release", "list", "component:ap"])).toMatchObject({
+      code: "entity_unknown",
+      exit: 1,
+      detail: "There is no component:ap.",
+      remedy: expect.stringContaining("tes entity list"),
+    });
     await done(place, [...args, "--out", "elsewhere", "--no-copy"]);
     expect(await readdir(join(place.dir, "elsewhere"))).not.toContain("app.tgz");
     expect(await readdir(join(place.dir, FOLDER))).toEqual(["mine"]);

@@ -6,6 +6,7 @@ import { findSubject } from "../../src/client/release.ts";
 import { utf8 } from "../../src/core/bytes.ts";
 import { sha256Hex } from "../../src/core/hash.ts";
 import type { JsonValue } from "../../src/core/json.ts";
+import { MAX_ATTESTATION_BYTES } from "../../src/core/limits.ts";
 import { ask, codeOf, configure, jsonOf, MASTER, mint, ORIGIN, post, RECOVERY, restart } from "./authority.ts";
 import { envelopeOf, type Publisher, payloadOf, publisherOf, setRequest, type TestFile } from "./publisher.ts";
 
@@ -168,7 +169,7 @@ describe("a release", () => {
       "forbidden",
       withAda(async () => (await clientWith(["read"])).release({ envelope: await envelopeOf(payload(), [ada]) })),
     ],
-    ["attestation_too_large", withAda(() => release([ada], `{"x":"${"y".repeat(500_000)}"}`))],
+    ["attestation_too_large", withAda(() => release([ada], `{"x":"${"y".repeat(MAX_ATTESTATION_BYTES)}"}`))],
   ])("is refused with %s, and nothing is written", async (code, work) => {
     expect(await refused(work())).toBe(code);
     expect((await admin.releases()).releases).toEqual([]);

@@ -262,7 +262,9 @@ async function requireNew(path: string): Promise<void> {
       () => false,
     )
   )
-    throw new TesError("file_exists", { detail: path });
+    throw new TesError("file_exists", {
+      detail: `${path}. A receipt never takes the place of another file: name a new one with --receipt, or move that one away. No version was taken.`,
+    });
   try {
     await access(dirname(path), constants.W_OK);
   } catch (cause) {

@@ -61,7 +61,8 @@ export function restoreCommand(io: CommandIo): Command {
     .option("--floor <entity=version>", "the least version of an entity from here on; repeatable", collectFloor)
     .addHelpText(
       "after",
-      "\nExample:\n  $ tes registry restore backup.jsonl --recovery-key r.key --lost last.checkpoint --floor global:main=1.9.0",
+      "\nExample:\n  $ tes registry restore backup.jsonl --recovery-key recovery.key \\\n" +
+        "      --lost last.checkpoint --floor global:main=1.9.0",
     )
     .action((file: string, flags: RestoreFlags) => restore(io, resolve(io.cwd, file), flags));
 }

@@ -4,18 +4,22 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { ERRORS, TesError, toTesError } from "../../core/errors.ts";
+import { deriveEd25519, ed25519Kid, parseMasterKey } from "../../core/keys.ts";
 import type { EntityView } from "../../protocol/answers.ts";
 import { findCheckout } from "../checkout.ts";
 import { planEdits } from "../files.ts";
 import { listFiles, openCheckout } from "../git.ts";
 import { codeOf, type DataPaths, dataPaths, readKeyFile } from "../local/data.ts";
 import { readLock } from "../local/lock.ts";
+import { type LogKeys, readLogKeys } from "../local/log-keys.ts";
 import { workerdProgram } from "../local/programs.ts";
 import { type CommandIo, paint, printable, printJson, reportFinding } from "../output.ts";
 import { locate, type ReachOptions, reach, withReach } from "../reach.ts";
 
 /** `note` does not count as a finding. */
 type Level = "ok" | "note" | "warning" | "error";
+
+const NEXT_KEY = "VERSION_SIGNING_KEY_V2";
 
 interface Check {
   readonly name: string;
@@ -34,6 +38,7 @@ export function doctorCommand(io: CommandIo): Command {
       const checks = [
         ...checkPrograms(),
         ...(await checkDataDir(paths)),
+        ...(await checkSigningKey(io, flags, paths)),
         ...(await checkAuthority(io, flags)),
         ...(await checkCheckout(io, flags)),
       ];
@@ -94,6 +99,62 @@ async function checkDataDir(paths: DataPaths): Promise<Check[]> {
     checks.push({ name: "lock", level: "note", text: "left by an authority that was killed; the next start takes it" });
   }
   return checks;
+}
+
+/** Whether the key file is the key that the logs name: with another in its place the next start answers nothing. */
+async function checkSigningKey(io: CommandIo, flags: ReachOptions, paths: DataPaths): Promise<Check[]> {
+  const name = "signing key";
+  try {
+    if ((await modeOf(paths.signingKey)) === null) return [];
+    const master = await readKeyFile(paths.signingKey).catch(() => null);
+    // That it cannot be read was told before.
+    if (master === null) return [];
+    const text = io.env[NEXT_KEY];
+    const next = text === undefined || text === "" ? null : parseMasterKey(text);
+    const { running, logs } = await namedKeys(io, flags, paths);
+    if (logs === null) {
+      const remedy = "tes serve, and then tes doctor again.";
+      return [{ name, level: "note", text: "this runtime has no SQLite to compare it with the log by", remedy }];
+    }
+    const checks: Check[] = [];
+    for (const { registry, logKeys } of logs) {
+      const { x, kid } = await deriveEd25519(master, "log-ed25519", registry);
+      if (logKeys.includes(x)) {
+        checks.push({ name, level: "ok", text: `is the one that the log of ${registry} names` });
+        continue;
+      }
+      // After a rotation the next key signs, and comes from the environment.
+      if (next !== null && logKeys.includes((await deriveEd25519(next, "log-ed25519", registry)).x)) {
+        checks.push({ name, level: "ok", text: `$${NEXT_KEY} is the one that the log of ${registry} names` });
+        continue;
+      }
+      const { remedy } = ERRORS.signing_key_mismatch;
+      const still = running ? " What runs still holds the right one, and would not start again." : "";
+      const found = `${paths.signingKey} is not the key of ${registry}: it makes the log key ${kid}, and the log names ${ed25519Kid(logKeys[0]!)}.${still}`;
+      checks.push({ name, level: "error", text: found, remedy: `${remedy} (signing_key_mismatch)` });
+    }
+    return checks;
+  } catch (thrown) {
+    return [fault(name, thrown)];
+  }
+}
+
+/** The log keys as the authority of the directory proves them, or as its files have them where it does not answer. */
+async function namedKeys(
+  io: CommandIo,
+  flags: ReachOptions,
+  paths: DataPaths,
+): Promise<{ readonly running: boolean; readonly logs: readonly LogKeys[] | null }> {
+  const { local, url } = await locate(io, flags);
+  if (local && url !== null) {
+    const answer = await (await reach(io, flags)).client.keys().catch(() => null);
+    // After a move away the chain ends in keys that sign elsewhere, and what signs here the files say.
+    if (answer !== null && answer.trust.moved === undefined) {
+      const { registry, logKey } = answer.trust;
+      return { running: true, logs: [{ registry, logKeys: [logKey.x] }] };
+    }
+  }
+  return { running: false, logs: await readLogKeys(paths) };
 }
 
 /** Files of a data directory that git tracks; none where there is no checkout. */

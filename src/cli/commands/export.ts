@@ -51,7 +51,7 @@ export function importCommand(io: CommandIo): Command {
     .argument("<file>", "file that tes export wrote")
     .addHelpText(
       "after",
-      "\nExample:\n  $ tes import default.export.jsonl --url https://new.example --token-file new.token",
+      "\nExample:\n  $ tes import default.export.jsonl --url https://new.example \\\n" + "      --token-file new.token",
     )
     .action(async (file: string, flags: ReachOptions) => {
       const located = await locate(io, flags);

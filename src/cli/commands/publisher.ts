@@ -148,12 +148,13 @@ async function list(io: CommandIo, id: string, flags: ReachOptions): Promise<voi
     io.stdout(`${entity} has no publishers yet: tes publisher init --entity ${entity}\n`);
     return;
   }
-  const since = new Map<string, number>();
-  for (const { statement } of history.toReversed()) {
-    for (const { kid } of statement.keys) since.set(kid, statement.revision);
+  let since = new Map<string, number>();
+  // Whoever left and came back is a publisher since they came back.
+  for (const { statement } of history) {
+    since = new Map(statement.keys.map(({ kid }) => [kid, since.get(kid) ?? statement.revision]));
   }
   const rows = keys.map(({ kid }) => [shortKid(kid), kid, String(since.get(kid))]);
-  io.stdout(table([{ title: "short" }, { title: "kid" }, { title: "since", align: "right" }], rows));
+  io.stdout(table([{ title: "short" }, { title: "kid" }, { title: "since revision", align: "right" }], rows));
   const last = history.at(-1)!.statement;
   io.stdout(
     `${threshold} of ${keys.length} sign a release; revision ${revision}, statement ${last.seq}, ${new Date(last.at).toISOString()}\n`,

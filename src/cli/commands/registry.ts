@@ -4,9 +4,11 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { createClient } from "../../client/client.ts";
 import { TesError } from "../../core/errors.ts";
+import { importEd25519Seed } from "../../core/keys.ts";
 import { parseRegistryName } from "../../protocol/ids.ts";
 import { DEFAULT_REGISTRY } from "../../protocol/paths.ts";
 import { newRecoveryKey } from "../founding.ts";
+import { readKeyFile } from "../local/data.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { findToken, type ReachOptions, reach, withReach } from "../reach.ts";
 import { moveCommand, restoreCommand } from "./carry.ts";
@@ -46,7 +48,10 @@ export function registryCommand(io: CommandIo): Command {
       }
     });
   withReach(command.command("delete <name>"))
-    .description("Take a registry off the list: from then on it is unknown to the outside. Its log is kept.")
+    .description(
+      "Take a registry off the list: from then on it is unknown to the outside. Its log is " +
+        "kept, and its name stays taken.",
+    )
     .option("--yes", "do not ask")
     .addHelpText("after", "\nExample:\n  $ tes registry delete mobile --yes")
     .action(async (name: string, flags: ReachOptions & { readonly yes?: true }) => {
@@ -61,7 +66,11 @@ async function create(io: CommandIo, name: string, flags: CreateFlags): Promise<
   const token = await findToken(io, flags, deployment.local ? deployment.paths.adminToken : null, DEFAULT_REGISTRY);
   if (token === undefined) throw new TesError("token_missing");
   const path = recoveryPath(io, name, flags, deployment.local ? deployment.paths.root : null);
-  const x = path === null ? flags.recoveryPublic! : await newRecoveryKey(path);
+  // Whatever is in the way shows before a key is made for nothing.
+  if ((await deployment.client.registries()).some((registry) => registry.name === name)) {
+    throw new TesError("genesis_exists", { detail: `${name} is on the list: tes registry list` });
+  }
+  const x = path === null ? flags.recoveryPublic! : await newRecoveryKey(path).catch(explainKey(path, name));
   const client = createClient({
     url: deployment.url,
     registry: name,
@@ -70,11 +79,13 @@ async function create(io: CommandIo, name: string, flags: CreateFlags): Promise<
     pinKey: deployment.local ? `data:/${name}` : `${new URL(deployment.url).origin}/${name}`,
     now: io.now,
   });
-  await client.createRegistry({
-    visibility: flags.private === true ? "private" : "public",
-    recovery: { x },
-    ...(flags.origin === undefined ? {} : { origin: flags.origin }),
-  });
+  await client
+    .createRegistry({
+      visibility: flags.private === true ? "private" : "public",
+      recovery: { x },
+      ...(flags.origin === undefined ? {} : { origin: flags.origin }),
+    })
+    .catch(explainRefusal(path, name));
   const { genesis, origin, visibility } = await client.trust();
   if (io.json) printJson(io, { registry: name, genesis, origin, visibility, recoveryKey: path });
   else {
@@ -88,6 +99,39 @@ async function create(io: CommandIo, name: string, flags: CreateFlags): Promise<
     printNote(io, `tokens of its own: tes token mint --registry ${name} --scope admin`);
   }
   if (path !== null) adviseRecovery(io, path);
+}
+
+/** A key that is there is never overwritten: it may be all that can bring a log back. */
+function explainKey(path: string, name: string): (thrown: unknown) => Promise<never> {
+  return async (thrown) => {
+    if (!(thrown instanceof TesError) || thrown.code !== "file_exists") throw thrown;
+    const own = await readKeyFile(path)
+      .then(importEd25519Seed)
+      .catch(() => null);
+    const what =
+      own === null
+        ? `${path} is there already, and is no recovery key.`
+        : `${path} is a recovery key: of a registry ${name} that was made before and deleted, or whose making broke off. Keep it, only this key can restore that log.`;
+    const goOn = own === null ? "" : `, or go on with the key that is there (--recovery-public ${own.x})`;
+    throw new TesError("file_exists", {
+      detail: `${what}\nName another new file for the key (--recovery-key FILE)${goOn}. The name of a deleted registry stays taken: choose another for a new one.`,
+      cause: thrown,
+    });
+  };
+}
+
+/** What a refusal means, and what to do with the key that was made for the registry. */
+function explainRefusal(path: string | null, name: string): (thrown: unknown) => never {
+  return (thrown) => {
+    // The list has just been read under the same token: who hides a registry then is the one that was deleted.
+    const isHidden =
+      thrown instanceof TesError && thrown.code === "answer_unsigned" && thrown.facts?.claim === "registry_unknown";
+    const isTaken = thrown instanceof TesError && thrown.code === "genesis_exists";
+    if (!isHidden && !isTaken) throw thrown;
+    const left = path === null ? "" : `\n${path} was made for it just now, and is of no registry: delete it.`;
+    const why = isHidden ? `${name} was deleted: its log is kept, and its name stays taken.` : `${name} is taken.`;
+    throw new TesError("genesis_exists", { detail: `${why} Choose another name.${left}`, cause: thrown });
+  };
 }
 
 function recoveryPath(io: CommandIo, name: string, flags: CreateFlags, data: string | null): string | null {

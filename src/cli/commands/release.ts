@@ -3,13 +3,22 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import type { Publishers } from "../../client/publishing.ts";
+import { utf8 } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
-import type { Subject } from "../../protocol/intoto.ts";
+import { sha256Hex } from "../../core/hash.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { type ReachOptions, reach, withReach } from "../reach.ts";
 import { checkFolderNames } from "../release/contents.ts";
-import { createDraft, makeDraft, readDraft, replaceDraft, signDraft } from "../release/draft.ts";
+import {
+  checkDraftFiles,
+  createDraft,
+  makeDraft,
+  type OpenDraft,
+  readDraft,
+  replaceDraft,
+  signDraft,
+} from "../release/draft.ts";
 import { type Finished, finishRelease, planFolder, rehearse } from "../release/finish.ts";
 import { gatherFiles, parseUrlTemplate, subjectsOf } from "../release/gather.ts";
 import type { HashedFile } from "../release/hashing.ts";
@@ -61,8 +70,8 @@ export function releaseCommand(io: CommandIo): Command {
       "\nExamples:\n  $ tes release component:app@1.2.3 dist/app-1.2.3.tgz --sbom bom.json\n" +
         "  $ tes release component:app dist/* --dry-run\n" +
         "Two publishers sign:\n" +
-        "  $ tes release component:app dist/* --draft next.json\n" +
-        "  $ tes release sign next.json --key bob.key && tes release publish next.json",
+        "  $ tes release component:app dist/* --draft draft.json\n" +
+        "  $ tes release sign draft.json --key bob.key && tes release publish draft.json",
     )
     .action((release: string, files: string[], flags: ReleaseFlags) => create(io, release, files, flags));
   // Options that this command has too are taken by it, wherever they stand: a subcommand reads them from both.
@@ -71,7 +80,7 @@ export function releaseCommand(io: CommandIo): Command {
       .description("Hash the files that a draft is about, show what it says, and sign it too.")
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
-      .addHelpText("after", "\nExample:\n  $ tes release sign next.json --key bob.key")
+      .addHelpText("after", "\nExample:\n  $ tes release sign draft.json --key bob.key")
       .action((draft: string, files: string[], _: SignFlags, self: Command) =>
         signDraftFile(io, draft, files, self.optsWithGlobals()),
       ),
@@ -81,7 +90,7 @@ export function releaseCommand(io: CommandIo): Command {
       .description("Publish a draft that enough publishers have signed.")
       .argument("<draft>", "draft of a release")
       .argument("[files...]", "its files (default: where the draft says)")
-      .addHelpText("after", "\nExample:\n  $ tes release publish next.json")
+      .addHelpText("after", "\nExample:\n  $ tes release publish draft.json")
       .action((draft: string, files: string[], _: PublishFlags, self: Command) =>
         publishDraftFile(io, draft, files, self.optsWithGlobals()),
       ),
@@ -110,16 +119,16 @@ async function create(io: CommandIo, named: string, paths: readonly string[], fl
   const urlOf = flags.downloadUrl === undefined ? null : parseUrlTemplate(flags.downloadUrl, target, paths.length);
   const [publishers, { registry, genesis }] = await Promise.all([client.publishers(target.entity), client.trust()]);
   const keys = await readPublisherKeys(io, flags);
-  requireSigners(
-    publishers,
-    keys.map(({ kid }) => kid),
-    flags.draft !== undefined,
-  );
+  const kids = keys.map(({ kid }) => kid);
+  requirePublishers(publishers, kids);
+  if (flags.draft === undefined && kids.length < publishers.threshold) {
+    throw tooFew(publishers.threshold, kids.length, "sign into a draft (--draft FILE), then have others sign that");
+  }
   const sboms = await Promise.all((flags.sbom ?? []).map((path) => readSbom(resolve(io.cwd, path))));
   const files = await gatherFiles(io, paths);
   checkFolderNames(
     files.map(({ name }) => name),
-    keys.map(({ kid }) => kid),
+    kids,
     sboms.length,
   );
   const subjects = subjectsOf(files, urlOf);
@@ -160,11 +169,7 @@ function commandOf(named: string, paths: readonly string[], { sbom = [], downloa
 }
 
 /** @throws {TesError} `publishers_missing`, `signatures_insufficient` */
-function requireSigners(
-  { entity, revision, threshold, keys }: Publishers,
-  kids: readonly string[],
-  draft: boolean,
-): void {
+function requirePublishers({ entity, revision, keys }: Publishers, kids: readonly string[]): void {
   if (revision === 0) throw new TesError("publishers_missing", { detail: entity });
   const known = new Set(keys.map(({ kid }) => kid));
   const stranger = kids.find((kid) => !known.has(kid));
@@ -173,20 +178,22 @@ function requireSigners(
       detail: `${stranger} is not one of the publishers of ${entity}, as of revision ${revision}.`,
     });
   }
-  if (draft || kids.length >= threshold) return;
-  throw new TesError("signatures_insufficient", {
-    detail: `${threshold} have to sign, and ${kids.length} would: sign into a draft (--draft FILE), have others sign it (tes release sign), then publish it.`,
-    facts: { threshold, signed: kids.length },
+}
+
+function tooFew(threshold: number, signed: number, next: string): TesError {
+  return new TesError("signatures_insufficient", {
+    detail: `${threshold} publishers have to sign, and ${signed} did: ${next} (tes release sign FILE), and publish it (tes release publish FILE).`,
+    facts: { threshold, signed },
   });
 }
 
 async function signDraftFile(io: CommandIo, path: string, paths: readonly string[], flags: SignFlags): Promise<void> {
   const at = resolve(io.cwd, path);
   const opened = await readDraft(at);
-  const { scope, release } = opened;
-  if (!io.json) io.stderr(describeDraft(opened.draft, scope, release.subjects));
+  const { scope } = opened;
+  if (!io.json) io.stderr(describeDraft(opened));
   const keys = await readPublisherKeys(io, flags);
-  const files = await filesOf(io, opened.draft, paths);
+  const files = await filesOf(io, opened, paths);
   let { draft } = opened;
   for (const key of keys) draft = await signDraft(draft, key, files, io.now());
   await replaceDraft(at, { ...draft, files: draft.files.map((file) => ({ ...file, path: pathOf(files, file.name) })) });
@@ -199,22 +206,23 @@ async function publishDraftFile(
   paths: readonly string[],
   flags: PublishFlags,
 ): Promise<void> {
-  const { draft, scope, release } = await readDraft(resolve(io.cwd, path));
+  const opened = await readDraft(resolve(io.cwd, path));
+  const { draft, scope, release } = opened;
   const { client } = await reach(io, { ...flags, registry: flags.registry ?? scope.registry });
   const { genesis } = await client.trust();
   if (genesis !== scope.genesis) {
     throw new TesError("genesis_mismatch", { facts: { drafted: scope.genesis, found: genesis } });
   }
   const publishers = await client.publishers(scope.entity);
-  requireSigners(
-    publishers,
-    draft.signers.map(({ kid }) => kid),
-    false,
-  );
-  const files = await filesOf(io, draft, paths);
+  const kids = draft.signers.map(({ kid }) => kid);
+  requirePublishers(publishers, kids);
+  if (kids.length < publishers.threshold) {
+    throw tooFew(publishers.threshold, kids.length, `have others sign ${path} too`);
+  }
+  const files = await filesOf(io, opened, paths);
   checkFolderNames(
     files.map(({ name }) => name),
-    draft.signers.map(({ kid }) => kid),
+    kids,
     draft.payloads.length - 1,
   );
   const plan = await planFolder(io, scope, flags.out, release.subjects, scope);
@@ -223,29 +231,29 @@ async function publishDraftFile(
   tellFinished(io, await finishRelease(io, client, scope, draft, release.subjects, files, plan, options));
 }
 
-/** The files of a draft as they lie here, hashed. @throws {TesError} `digest_mismatch` for one that is another */
-async function filesOf(io: CommandIo, draft: ReleaseDraft, paths: readonly string[]): Promise<HashedFile[]> {
-  const files = await gatherFiles(io, paths.length > 0 ? paths : draft.files.map(({ path }) => path));
-  for (const { name, sha256, size } of draft.files) {
-    const here = files.find((file) => file.name === name);
-    if (here?.sha256 === sha256 && here.size === size) continue;
-    throw new TesError("digest_mismatch", {
-      detail: `${name} ${here === undefined ? "is not among the files" : "is not the file that the draft is about"}.`,
-    });
-  }
-  const known = new Set(draft.files.map(({ name }) => name));
-  const other = files.find(({ name }) => !known.has(name));
-  if (other !== undefined) throw new TesError("artifact_unknown", { detail: `The draft has no ${other.name}.` });
+/** The files of a draft as they lie here, hashed. @throws {TesError} what {@link checkDraftFiles} finds */
+async function filesOf(io: CommandIo, opened: OpenDraft, paths: readonly string[]): Promise<HashedFile[]> {
+  const files = await gatherFiles(io, paths.length > 0 ? paths : opened.draft.files.map(({ path }) => path));
+  await checkDraftFiles(opened, files);
   return files;
 }
 
 const pathOf = (files: readonly HashedFile[], name: string): string => files.find((file) => file.name === name)!.path;
 
-function describeDraft(draft: ReleaseDraft, target: Target, subjects: readonly Subject[]): string {
-  const rows = subjects.map(({ name, size, sha256 }) => [name, showBytes(size), sha256]);
+/** Everything that somebody signs who signs a draft. */
+function describeDraft({ draft, scope, release, beside }: OpenDraft): string {
+  const { entity, version, registry, genesis } = scope;
+  const rows = release.subjects.map(({ name, size, sha256, downloadLocation = "stored by the authority" }) => [
+    ...[name, showBytes(size), sha256, downloadLocation],
+  ]);
+  const sboms = beside.map(({ predicateType }, i) => {
+    const payload = utf8(draft.payloads[i + 1]!);
+    return `bill of materials: ${predicateType}, ${showBytes(payload.length)}, SHA-256 ${sha256Hex(payload)}\n`;
+  });
   return (
-    `${target.entity}@${target.version}, bills of materials: ${draft.payloads.length - 1}, signed by ${draft.signers.length}\n` +
-    table([{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }], rows)
+    `${entity}@${version} of the registry ${registry}, genesis ${genesis}, signed by ${draft.signers.length}\n` +
+    table([{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }, { title: "from" }], rows) +
+    sboms.join("")
   );
 }
 
@@ -274,7 +282,10 @@ function tellRehearsal(
 ): void {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   if (io.json) {
-    const shown = files.map(({ name, size, sha256 }) => ({ name, size, sha256 }));
+    const shown = files.map(({ name, size, sha256, target: link }) => ({
+      ...{ name, size, sha256 },
+      ...(link === undefined ? {} : { link }),
+    }));
     return void printJson(io, {
       dryRun: true,
       entity,
@@ -320,7 +331,7 @@ function tellFinished(io: CommandIo, { logged, already, folder, written, uploade
       : `${entity}@${version} is released: ${filesIn(subjects.length)}, signed by ${kids.map(shortKid).join(", ")}, statement ${seq}\n`,
   );
   io.stdout(`${written ? "wrote" : "there already:"} ${folder}\n`);
-  io.stdout(`verify: tes verify ${folder}/release.tes.json\n`);
+  io.stdout(`verify: tes verify ${folder}\n`);
 }
 
 const filesIn = (count: number): string => (count === 1 ? "1 file" : `${count} files`);
@@ -332,6 +343,8 @@ async function list(io: CommandIo, entity: string | undefined, flags: ListFlags)
   }
   const { client } = await reach(io, flags);
   const { releases, next } = await client.releases({ entity, limit });
+  // An entity that does not exist has no releases either: a typing error must not read like an answer.
+  if (entity !== undefined && releases.length === 0) await client.entity(entity);
   if (io.json) return void printJson(io, { releases, next });
   const rows = releases.map(({ entity: id, version, at, files, signers, yanked }) => [
     id,

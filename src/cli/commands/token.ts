@@ -57,7 +57,10 @@ export function tokenCommand(io: CommandIo): Command {
     .action((file: string, { keyFile }: { keyFile?: string }) => inspect(io, file, keyFile));
   withReach(command.command("revoke <token>"))
     .description("Make a token worth nothing from the next request on. Takes its id, or a file that holds it.")
-    .addHelpText("after", "\nExample:\n  $ tes token revoke ci.token")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ tes token revoke ci.token\n  $ tes token revoke 9lO8wSzJ1yQ3rT5vX7zB0A\n\nAn id that begins with a hyphen goes after --.",
+    )
     .action((token: string, flags: ReachOptions) => revoke(io, token, flags));
   return command;
 }

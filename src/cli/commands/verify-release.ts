@@ -1,7 +1,7 @@
 /** `tes verify` of a file, a bundle or an address: offline, from what lies beside it and what is pinned. */
 
 import { basename, dirname, join, resolve } from "node:path";
-import { findSubject, type ProvenRelease, verifyRelease } from "../../client/release.ts";
+import { findSubject, type ProvenRelease, type ReleaseDocument, verifyRelease } from "../../client/release.ts";
 import { TesError } from "../../core/errors.ts";
 import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import { contentOf } from "../../protocol/intoto.ts";
@@ -9,10 +9,18 @@ import type { TrustFile } from "../../protocol/trust-file.ts";
 import { codeOf } from "../local/data.ts";
 import type { CommandIo } from "../output.ts";
 import { reach } from "../reach.ts";
-import { type AnchorOptions, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
+import { type Anchor, type AnchorOptions, anchorOf, trustFileOf, withTrust } from "../release/anchor.ts";
+import { type FolderLook, lookBeside } from "../release/beside.ts";
 import { verifyBundles } from "../release/bundles.ts";
 import { DOCUMENT_NAME } from "../release/contents.ts";
-import { type Evidence, findEvidence, type Kind, parseDocument, readDocument } from "../release/evidence.ts";
+import {
+  type Evidence,
+  findEvidence,
+  findFolderEvidence,
+  type Kind,
+  parseDocument,
+  readDocument,
+} from "../release/evidence.ts";
 import { type FetchedFile, fetchFile, isAddress } from "../release/fetch-file.ts";
 import { type HashedFile, hashFile, openFile } from "../release/hashing.ts";
 import { openProgress } from "../release/progress.ts";
@@ -25,12 +33,24 @@ export interface VerifyReleaseFlags extends AnchorOptions {
   readonly online?: true;
 }
 
-/** Verifies a file on disk that is no receipt. */
+/** Verifies a file on disk that is no receipt, or a folder. */
 export async function verifyPath(io: CommandIo, path: string, kind: Kind, flags: VerifyReleaseFlags): Promise<void> {
   const trust = await trustFileOf(io, flags);
-  if (kind === "document" || kind === "bundle") {
-    const evidence = kind === "document" ? await readDocument(path) : await findEvidence(path, null, trust);
-    return judge(io, flags, trust, evidence, (release) => filesBeside(io, dirname(path), release));
+  if (kind === "folder") {
+    const evidence =
+      flags.release === undefined ? await findFolderEvidence(path, trust) : await namedDocument(io, flags.release);
+    return judge(io, flags, trust, evidence, (release, proof) => wholeFolder(io, path, release, proof));
+  }
+  if (kind === "document") {
+    const look = (release: ProvenRelease, proof: Proof) => wholeFolder(io, dirname(path), release, proof);
+    return judge(io, flags, trust, await readDocument(path), look);
+  }
+  if (kind === "bundle") {
+    const evidence = await findEvidence(path, null, trust);
+    return judge(io, flags, trust, evidence, async (release) => {
+      const { hashed, missing } = await filesBeside(io, dirname(path), release);
+      return { files: hashed.map((file) => checked(release, file)), missing, beside: null };
+    });
   }
   const file = await hashed(io, path);
   const evidence =
@@ -44,10 +64,11 @@ export async function verifyAddress(io: CommandIo, address: string, flags: Verif
   // What may be a document is no longer than one; of a file the document says how long it is, so that comes first.
   const found = /\.json$/i.test(new URL(address).pathname) ? await fetchFile(io, address, MAX_ANSWER_BYTES) : null;
   if (found?.kind === "document") {
-    const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [] };
+    const evidence = { document: parseDocument(found.text!, address), from: [address], bundles: [], broken: [] };
     return judge(io, flags, trust, evidence, (release) => ({
       files: [],
       missing: release.subjects.map(({ name }) => name),
+      beside: null,
     }));
   }
   const beside = new URL(DOCUMENT_NAME, address).href;
@@ -72,13 +93,23 @@ async function namedDocument(io: CommandIo, named: string): Promise<Evidence> {
     if (!(thrown instanceof TesError) || thrown.facts?.status !== 404) throw thrown;
     throw new TesError("proof_missing", { detail: `${named} is not there.`, cause: thrown });
   });
-  if (kind !== "document") throw new TesError("proof_missing", { detail: `${named} is no release document.` });
-  return { document: parseDocument(text!, named), from: [named], bundles: [] };
+  if (kind !== "document") {
+    throw new TesError("signature_file_invalid", { detail: `${named} is there, and is no whole release document.` });
+  }
+  return { document: parseDocument(text!, named), from: [named], bundles: [], broken: [] };
 }
 
 interface Looked {
   readonly files: readonly CheckedFile[];
   readonly missing: readonly string[];
+  /** Null when only files were looked at. */
+  readonly beside: FolderLook | null;
+}
+
+/** What a release was proved by. */
+interface Proof {
+  readonly document: ReleaseDocument;
+  readonly anchor: Anchor;
 }
 
 async function judge(
@@ -86,17 +117,28 @@ async function judge(
   flags: VerifyReleaseFlags,
   trust: TrustFile | null,
   evidence: Evidence,
-  look: (release: ProvenRelease) => Looked | Promise<Looked>,
+  look: (release: ProvenRelease, proof: Proof) => Looked | Promise<Looked>,
 ): Promise<void> {
   const anchor = await anchorOf(io, flags, trust, evidence.document);
   const { document, current } = await withTrust(evidence.document, trust, anchor);
-  const release = await verifyRelease(document, anchor);
+  const release = await verifyRelease(document, anchor).catch((thrown: unknown) => {
+    throw becauseOf(evidence.broken, thrown);
+  });
   await verifyBundles(evidence.bundles, document, anchor);
   requireExpected(release, flags.expect);
-  const { files, missing } = await look(release);
+  const { files, missing, beside } = await look(release, { document, anchor });
   const removed = current === null ? [] : release.signers.map(({ kid }) => kid).filter((kid) => !current.has(kid));
   const online = flags.online === true ? await askAuthority(io, flags, release, anchor.genesis) : null;
-  report(io, { release, pinnedBy: anchor.pinnedBy, evidence: evidence.from, files, missing, removed, online });
+  const { from, broken } = evidence;
+  const { pinnedBy } = anchor;
+  report(io, { release, pinnedBy, evidence: from, broken, files, missing, beside, removed, online });
+}
+
+/** Where a signer is missing and a bundle is broken, it is that bundle which has to be fetched again. */
+function becauseOf([broken]: readonly TesError[], thrown: unknown): unknown {
+  if (broken === undefined || !(thrown instanceof TesError) || thrown.code !== "signatures_insufficient") return thrown;
+  const detail = `${broken.detail ?? ""}\nThe other bundles are not enough: ${thrown.detail ?? thrown.message}`;
+  return new TesError(broken.code, { detail, cause: thrown });
 }
 
 /** A proof of another release proves nothing about the one that was asked for. */
@@ -118,15 +160,32 @@ async function hashed(io: CommandIo, path: string): Promise<HashedFile> {
   }
 }
 
-function fileOf(release: ProvenRelease, file: Pick<HashedFile, "name" | "size" | "sha256" | "sha512">): Looked {
+type Digested = Pick<HashedFile, "name" | "size" | "sha256" | "sha512">;
+
+function fileOf(release: ProvenRelease, file: Digested): Looked {
+  return { files: [checked(release, file)], missing: [], beside: null };
+}
+
+function checked(release: ProvenRelease, file: Digested): CheckedFile {
   const { name } = findSubject(release, file, file.name);
   const { size, sha256 } = file;
-  return { files: [{ name: file.name, size, sha256, ...(name === file.name ? {} : { as: name }) }], missing: [] };
+  return { name: file.name, size, sha256, ...(name === file.name ? {} : { as: name }) };
+}
+
+/** The files, and then everything else that lies there. */
+async function wholeFolder(io: CommandIo, directory: string, release: ProvenRelease, proof: Proof): Promise<Looked> {
+  const { hashed, missing } = await filesBeside(io, directory, release);
+  const files = hashed.map((file) => checked(release, file));
+  return { files, missing, beside: await lookBeside(directory, release, hashed, proof.document, proof.anchor) };
 }
 
 /** Every file of the release that lies in a directory. One that is there and is another is no small thing. */
-async function filesBeside(io: CommandIo, directory: string, release: ProvenRelease): Promise<Looked> {
-  const files: CheckedFile[] = [];
+async function filesBeside(
+  io: CommandIo,
+  directory: string,
+  release: ProvenRelease,
+): Promise<{ readonly hashed: readonly HashedFile[]; readonly missing: readonly string[] }> {
+  const here: HashedFile[] = [];
   const missing: string[] = [];
   for (const { name } of release.subjects) {
     const path = join(directory, basename(name));
@@ -138,10 +197,10 @@ async function filesBeside(io: CommandIo, directory: string, release: ProvenRele
         throw thrown;
       },
     );
-    if (there) files.push(...fileOf(release, await hashed(io, path)).files);
+    if (there) here.push(await hashed(io, path));
     else missing.push(name);
   }
-  return { files, missing };
+  return { hashed: here, missing };
 }
 
 async function askAuthority(

@@ -26,12 +26,12 @@ interface VerifyFlags extends VerifyReleaseFlags {
 export function verifyCommand(io: CommandIo): Command {
   return withReach(new Command("verify"))
     .description(
-      "Of a released file, a Sigstore bundle, a release document or an address: whether a " +
-        "release proves it, offline, with what lies beside it and what is pinned. Of a " +
+      "Of a released file, the folder of a release, a Sigstore bundle or an address: whether " +
+        "a release proves it, offline, with what lies beside it and what is pinned. Of a " +
         "receipt: that it holds, and that the log still extends it. Without an argument: ask " +
         "the authority and check everything it says. Exit code 1 on any doubt.",
     )
-    .argument("[file]", "file, bundle, release.tes.json, receipt, or https:// address")
+    .argument("[file]", "file, folder, release.tes.json, bundle, receipt, or https:// address")
     .option("--offline", "of a receipt: check it with what is pinned, and ask nobody")
     .option("--online", "of a release: also ask whether it was withdrawn since")
     .option("--trust <file>", "trust file, as tes trust export writes one")
@@ -41,7 +41,7 @@ export function verifyCommand(io: CommandIo): Command {
       "after",
       "\nExamples:\n  $ tes verify app-1.2.3.tgz --genesis 54a1…\n" +
         "  $ tes verify https://dl.example/app-1.2.3.tgz --trust acme.trust.json\n" +
-        "  $ tes verify release/component-app-1.2.3/release.tes.json --online\n" +
+        "  $ tes verify release/component-app-1.2.3 --online\n" +
         "  $ tes bump global:main patch --receipt bump.json && tes verify bump.json",
     )
     .action(async (file: string | undefined, flags: VerifyFlags) => {
@@ -56,7 +56,8 @@ export function verifyCommand(io: CommandIo): Command {
       }
       if (isAddress(file)) return verifyAddress(io, file, flags);
       const path = resolve(io.cwd, file);
-      const kind = flags.release === undefined ? await kindOf(path) : "artifact";
+      const found = await kindOf(path);
+      const kind = flags.release === undefined || found === "folder" ? found : "artifact";
       if (kind !== "receipt") return verifyPath(io, path, kind, flags);
       if (flags.offline === true) await verifyOffline(io, await locate(io, flags), path);
       else await verifyFile(io, await reach(io, flags), path);

@@ -30,7 +30,7 @@ const COMPATIBILITY_FLAGS = ["no_web_socket_compression"];
  * Object ids derive from these: with another key, every registry in the data directory would seem to be gone.
  * They never change.
  */
-const VERSION_UNIQUE_KEY = "tes-VersionManagementDO";
+export const VERSION_UNIQUE_KEY = "tes-VersionManagementDO";
 const KV_UNIQUE_KEY = "tes-KvStore";
 
 /** The names under which clients on this machine may reach the port. The Worker answers to no others. */

@@ -181,9 +181,14 @@ export async function readIfPresent(path: string, maxBytes: number = MAX_KEY_FIL
  * @throws {TesError} `file_unreadable`, also for one that is longer than `maxBytes`
  */
 export async function readSmallFile(path: string, maxBytes: number): Promise<string> {
+  const checked = (bytes: number) => {
+    if (bytes > maxBytes) throw new Error(`it has ${bytes} bytes, and at most ${maxBytes} are read`);
+  };
   try {
+    // Looked at first, so that what is too large is not read; and again, since it may have grown.
+    checked((await stat(path)).size);
     const bytes = await readFile(path);
-    if (bytes.length > maxBytes) throw new Error(`it has ${bytes.length} bytes, and at most ${maxBytes} are read`);
+    checked(bytes.length);
     return bytes.toString("utf8");
   } catch (cause) {
     throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(cause)}`, cause });

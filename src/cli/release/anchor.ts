@@ -63,7 +63,8 @@ export async function anchorOf(
     return { registry, genesis, pinnedBy: checkout!.path };
   }
   throw new TesError("genesis_unpinned", {
-    detail: "A release is verified against the genesis of its registry: --genesis HEX, or --trust FILE.",
+    detail:
+      "A release is verified against the genesis of its registry, as its operator publishes it: --genesis HEX, or --trust FILE.",
   });
 }
 

@@ -1,5 +1,6 @@
-/** Bundles beside a release document: each is a signature that the document has, and the log's promise in it holds. */
+/** Bundles beside a release document: each is a signature that the document has, and what the log says in it holds. */
 
+import { verifyReceipt } from "../../client/receipt.ts";
 import type { ReleaseDocument } from "../../client/release.ts";
 import { verifyKeys } from "../../client/trust.ts";
 import { decodeUtf8, fromBase64Url } from "../../core/bytes.ts";
@@ -15,7 +16,7 @@ import type { Anchor } from "./anchor.ts";
  * Holds bundles against a document that was verified before.
  *
  * @throws {TesError} `bundle_invalid` for one of another release, `key_unknown` for one of another log, and
- *   `signature_invalid` for a promise that the log did not make
+ *   `signature_invalid` for a promise that the log did not make, `note_invalid`, `proof_invalid`
  */
 export async function verifyBundles(
   bundles: readonly OpenedBundle[],
@@ -23,7 +24,8 @@ export async function verifyBundles(
   anchor: Anchor,
 ): Promise<void> {
   if (bundles.length === 0) return;
-  const { earlier, origin, logKey } = await verifyKeys(document.keys, anchor);
+  const trust = await verifyKeys(document.keys, anchor);
+  const { earlier, origin, logKey } = trust;
   const logs = [{ origin, logKey }, ...earlier].map((log) => {
     return logOf({ origin: log.origin, publicKey: fromBase64Url(log.logKey.x)!, from: 0 });
   });
@@ -37,6 +39,8 @@ export async function verifyBundles(
     const { seq, at } = receipt.statement as { readonly seq: number; readonly at: number };
     const bytes = entryTimestampBytes(canonicalBytes(receipt.statement), { seq, at }, log);
     await verifyEd25519(log.publicKey, promise, bytes);
+    // Its own checkpoint and proof may be others than the document's.
+    await verifyReceipt(receipt as unknown as JsonValue, trust);
   }
 }
 

@@ -3,17 +3,18 @@
  * the same document, so that there is one way to verify.
  */
 
-import { readdir } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { parseReleaseDocument, RELEASE_DOCUMENT_TYPE, type ReleaseDocument } from "../../client/release.ts";
-import { decodeUtf8, utf8 } from "../../core/bytes.ts";
+import { utf8 } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
 import { type JsonValue, parseJson } from "../../core/json.ts";
-import { MAX_ANSWER_BYTES, MAX_BUNDLE_BYTES } from "../../core/limits.ts";
-import { type OpenedBundle, parseBundle } from "../../core/sigstore-bundle.ts";
-import { contentOf, PROVENANCE_TYPE, parseAttestation } from "../../protocol/intoto.ts";
+import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
+import type { OpenedBundle } from "../../core/sigstore-bundle.ts";
+import { PROVENANCE_TYPE } from "../../protocol/intoto.ts";
 import { parseTrustFile, type TrustFile } from "../../protocol/trust-file.ts";
-import { readSmallFile } from "../local/data.ts";
+import { codeOf, readSmallFile, reasonOf } from "../local/data.ts";
+import { assemble, type Bundle, readBundle } from "./bundle-file.ts";
 import { BUNDLE_ENDING, DOCUMENT_NAME } from "./contents.ts";
 import { openFile } from "./hashing.ts";
 
@@ -23,7 +24,7 @@ const MAX_BUNDLES = 128;
 const MAX_EVIDENCE_DEPTH = 24;
 
 /** What a file turned out to be. */
-export type Kind = "document" | "bundle" | "receipt" | "artifact";
+export type Kind = "document" | "bundle" | "receipt" | "artifact" | "folder";
 
 /** Where evidence was found, for the report. */
 export interface Evidence {
@@ -32,6 +33,8 @@ export interface Evidence {
   readonly from: readonly string[];
   /** Bundles that have to hold too. */
   readonly bundles: readonly OpenedBundle[];
+  /** Why bundles that lie there too could not be read, each with its path. */
+  readonly broken: readonly TesError[];
 }
 
 /**
@@ -42,6 +45,7 @@ export async function kindOf(path: string): Promise<Kind> {
   if (basename(path) !== DOCUMENT_NAME && !path.endsWith(BUNDLE_ENDING) && (await isThere(besideDocument(path)))) {
     return "artifact";
   }
+  if ((await stat(path).catch(() => null))?.isDirectory() === true) return "folder";
   const { file, size } = await openFile(path);
   try {
     if (size > MAX_ANSWER_BYTES || size === 0) return "artifact";
@@ -71,18 +75,20 @@ export function besideDocument(path: string): string {
   return join(dirname(path), DOCUMENT_NAME);
 }
 
-/** Reads a release document. @throws {TesError} `file_unreadable`, `answer_malformed` */
+/** Reads a release document. @throws {TesError} `file_unreadable`, `signature_file_invalid` */
 export async function readDocument(path: string): Promise<Evidence> {
-  return { document: parseDocument(await readSmallFile(path, MAX_ANSWER_BYTES), path), from: [path], bundles: [] };
+  const document = parseDocument(await readSmallFile(path, MAX_ANSWER_BYTES), path);
+  return { document, from: [path], bundles: [], broken: [] };
 }
 
-/** @throws {TesError} `answer_malformed` */
+/** @throws {TesError} `signature_file_invalid` */
 export function parseDocument(text: string, from: string): ReleaseDocument {
   try {
     return parseReleaseDocument(parseJson(utf8(text), { maxDepth: MAX_EVIDENCE_DEPTH }));
   } catch (cause) {
     if (!(cause instanceof TesError)) throw cause;
-    throw new TesError("answer_malformed", { detail: `${from} is no release document: ${cause.message}`, cause });
+    const why = [cause.message, cause.field === undefined ? "" : `at ${cause.field}`].filter(Boolean).join(" ");
+    throw new TesError("signature_file_invalid", { detail: `${from} is no whole release document: ${why}`, cause });
   }
 }
 
@@ -99,13 +105,14 @@ export async function readTrustFile(path: string): Promise<TrustFile> {
   }
 }
 
+/** Whether anything has that name. What is there and cannot be read is told when it is read. */
 async function isThere(path: string): Promise<boolean> {
   try {
-    const { file } = await openFile(path);
-    await file.close();
+    await lstat(path);
     return true;
-  } catch {
-    return false;
+  } catch (thrown) {
+    if (/^(ENOENT|ENOTDIR)$/.test(codeOf(thrown) ?? "")) return false;
+    throw new TesError("file_unreadable", { detail: `${path}: ${reasonOf(thrown)}`, cause: thrown });
   }
 }
 
@@ -113,7 +120,8 @@ async function isThere(path: string): Promise<boolean> {
  * Finds what proves a file: the release document beside it, or the bundles beside it with a trust file.
  *
  * @param sha256 of the file, hex: bundles about other files are passed over. Absent for a bundle itself
- * @throws {TesError} `proof_missing` when there is nothing, or bundles without a trust file; `answer_malformed`
+ * @throws {TesError} `proof_missing` when there is nothing, or bundles without a trust file; `digest_mismatch` when the
+ *   bundles are of another file with its name; what is wrong with a document, or with a bundle where no other is left
  */
 export async function findEvidence(path: string, sha256: string | null, trust: TrustFile | null): Promise<Evidence> {
   const beside = besideDocument(path);
@@ -122,116 +130,70 @@ export async function findEvidence(path: string, sha256: string | null, trust: T
     const found = await readDocument(beside);
     return named === null ? found : { ...found, bundles: [(await readBundle(named)).opened] };
   }
-  const names = (await readdir(dirname(path))).filter((name) => name.endsWith(BUNDLE_ENDING)).sort();
-  const bundles: Bundle[] = [];
-  for (const name of names.slice(0, MAX_BUNDLES)) {
-    const bundle = await readBundle(join(dirname(path), name)).catch((thrown: unknown) => {
-      // One that was named must be right; others may be anybody's.
-      if (join(dirname(path), name) === named) throw thrown;
-      return null;
-    });
-    if (bundle !== null && (sha256 === null || bundle.subjects.includes(sha256))) bundles.push(bundle);
-  }
+  const { bundles, broken } = await readBundles(dirname(path), named);
+  const about = bundles.filter(({ subjects }) => sha256 === null || subjects.some((file) => file.sha256 === sha256));
   const main = named === null ? null : (bundles.find((bundle) => bundle.path === named) ?? (await readBundle(named)));
-  const of = main ?? bundles.find(({ predicateType }) => predicateType === PROVENANCE_TYPE);
-  if (of === undefined) throw new TesError("proof_missing", { detail: `${dirname(path)} has no ${DOCUMENT_NAME}.` });
-  return assemble(
-    of,
-    bundles.filter(({ content, entity, version }) => {
-      return content === of.content && entity === of.entity && version === of.version;
-    }),
-    trust,
-  );
+  const of = main ?? about.find(({ predicateType }) => predicateType === PROVENANCE_TYPE);
+  if (of === undefined) throw nothingProves(path, bundles, broken);
+  return { ...assemble(of, partsOf(of, about), trust), broken };
 }
 
-/** A bundle, taken apart and not believed. */
-interface Bundle {
-  readonly path: string;
-  readonly opened: OpenedBundle;
-  readonly payload: string;
-  readonly predicateType: string;
-  /** SHA-256 of its files. */
-  readonly subjects: readonly string[];
-  readonly content: string;
-  readonly entity: string;
-  readonly version: string;
-  readonly seq: number;
-  readonly at: number;
+/**
+ * Finds what proves a folder: its release document, or its bundles with a trust file.
+ *
+ * @throws {TesError} as {@link findEvidence}
+ */
+export async function findFolderEvidence(directory: string, trust: TrustFile | null): Promise<Evidence> {
+  const path = join(directory, DOCUMENT_NAME);
+  if (await isThere(path)) return readDocument(path);
+  const { bundles, broken } = await readBundles(directory, null);
+  const of = bundles.find(({ predicateType }) => predicateType === PROVENANCE_TYPE);
+  if (of === undefined) throw nothingProves(path, bundles, broken);
+  return { ...assemble(of, partsOf(of, bundles), trust), broken };
 }
 
-/** @throws {TesError} `bundle_invalid`, `bundle_unsupported`, `file_unreadable`, `envelope_invalid` */
-async function readBundle(path: string): Promise<Bundle> {
-  const opened = within(path, await readSmallFile(path, MAX_BUNDLE_BYTES));
-  const { subjects, predicateType } = parseAttestation(opened.envelope.payload);
-  const { entity, version, seq, at } = opened.receipt.statement;
-  if (typeof entity !== "string" || typeof version !== "string") {
-    throw new TesError("bundle_invalid", { detail: `${path} is of no release.` });
+/** The bundles of one release. */
+function partsOf(of: Bundle, bundles: readonly Bundle[]): Bundle[] {
+  return bundles.filter(({ content, entity, version }) => {
+    return content === of.content && entity === of.entity && version === of.version;
+  });
+}
+
+/** The bundles in a directory. One that was named must be right; others may be anybody's. */
+async function readBundles(
+  directory: string,
+  named: string | null,
+): Promise<{ readonly bundles: readonly Bundle[]; readonly broken: readonly TesError[] }> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith(BUNDLE_ENDING)).sort();
+  const bundles: Bundle[] = [];
+  const broken: TesError[] = [];
+  for (const name of names.slice(0, MAX_BUNDLES)) {
+    const path = join(directory, name);
+    try {
+      bundles.push(await readBundle(path));
+    } catch (thrown) {
+      if (path === named || !(thrown instanceof TesError)) throw thrown;
+      broken.push(thrown);
+    }
   }
-  return {
-    path,
-    opened,
-    payload: decodeUtf8(opened.envelope.payload),
-    predicateType,
-    subjects: subjects.map(({ sha256 }) => sha256),
-    content: contentOf(subjects),
-    entity,
-    version,
-    seq: Number(seq),
-    at: Number(at),
-  };
+  return { bundles, broken };
 }
 
-function within(path: string, text: string): OpenedBundle {
-  try {
-    return parseBundle(utf8(text));
-  } catch (thrown) {
-    if (!(thrown instanceof TesError)) throw thrown;
-    const field = thrown.field === undefined ? {} : { field: thrown.field };
-    throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, ...field, cause: thrown });
+/** Proofs that are broken are not missing: whoever fetched them has to hear which, and why. */
+function nothingProves(path: string, bundles: readonly Bundle[], broken: readonly TesError[]): TesError {
+  const name = basename(path);
+  const what = name === DOCUMENT_NAME ? "in that folder" : `beside ${name}`;
+  // One that others made, of a kind that is not read here, says less than one of ours that is broken.
+  const worst = broken.find(({ code }) => code !== "bundle_unsupported") ?? broken[0];
+  if (worst !== undefined) {
+    const more = broken.length > 1 ? ` ${broken.length - 1} more that lie there cannot be read either.` : "";
+    const detail = `${(worst.detail ?? "").replace(/[.\s]*$/, "")}.${more}\nNothing else ${what} proves anything.`;
+    const field = worst.field === undefined ? {} : { field: worst.field };
+    return new TesError(worst.code, { detail, ...field, cause: worst });
   }
-}
-
-/** The document that the bundles of a release and a trust file add up to. */
-function assemble(of: Bundle, bundles: readonly Bundle[], trust: TrustFile | null): Evidence {
-  const { entity, version, content } = of;
-  const publishers = trust?.publishers.find((known) => known.entity === entity)?.receipts;
-  if (trust === null || publishers === undefined) {
-    throw new TesError("proof_missing", {
-      detail: `A bundle does not say who may publish ${entity}: name a trust file (--trust), or fetch ${DOCUMENT_NAME}.`,
-    });
+  const other = bundles.find(({ subjects }) => subjects.some((file) => file.name === name));
+  if (other !== undefined) {
+    return new TesError("digest_mismatch", { detail: `${other.path} is about another ${name} than this one.` });
   }
-  const inOrder = bundles.toSorted((a, b) => a.seq - b.seq);
-  const main = inOrder.filter(({ predicateType }) => predicateType === PROVENANCE_TYPE);
-  const [first] = main;
-  if (first === undefined)
-    throw new TesError("proof_missing", { detail: "The bundle of the release itself is not here." });
-  const others = inOrder.filter(({ predicateType }) => predicateType !== PROVENANCE_TYPE);
-  const payloads = [...new Set(others.map(({ payload }) => payload))];
-  const size = Math.max(...inOrder.map(({ seq }) => seq)) + 1;
-  const release = {
-    registry: trust.registry,
-    size,
-    release: {
-      entity,
-      version,
-      content,
-      seq: first.seq,
-      at: first.at,
-      files: first.subjects.length,
-      signers: main.map(({ opened }) => opened.signer),
-      yanked: null,
-    },
-    payload: first.payload,
-    receipts: main.map(({ opened }) => opened.receipt),
-    attestations: payloads.map((payload) => {
-      const signed = others.filter((bundle) => bundle.payload === payload);
-      return { predicateType: signed[0]!.predicateType, payload, receipts: signed.map(({ opened }) => opened.receipt) };
-    }),
-    publishers: publishers.map((receipt) => ({ ...receipt })),
-  };
-  return {
-    document: { mediaType: RELEASE_DOCUMENT_TYPE, keys: trust.keys, release: release as unknown as JsonValue },
-    from: inOrder.map(({ path }) => path),
-    bundles: inOrder.map(({ opened }) => opened),
-  };
+  return new TesError("proof_missing", { detail: `${dirname(path)} has no ${DOCUMENT_NAME}.` });
 }

@@ -8,6 +8,7 @@ import { TesError, toTesError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { contentOf, type Subject } from "../../protocol/intoto.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
+import { codeOf } from "../local/data.ts";
 import type { CommandIo } from "../output.ts";
 import { DOCUMENT_NAME, folderFiles } from "./contents.ts";
 import { readDocument } from "./evidence.ts";
@@ -61,13 +62,17 @@ export async function planFolder(
   const path = resolve(io.cwd, out ?? folderOf(target));
   const shown = relative(io.cwd, path) || ".";
   if ((await folderState(path)) === "free") return { path, shown, present: false };
+  let broken = "";
   const there = await readDocument(resolve(path, DOCUMENT_NAME))
     .then(({ document }) => verifyRelease(document, scope))
-    .catch(() => null);
+    .catch((thrown: unknown) => {
+      if (codeOf(toTesError(thrown).cause) !== "ENOENT") broken = `, and its ${DOCUMENT_NAME} proves nothing`;
+      return null;
+    });
   const same = there?.entity === target.entity && there.version === target.version;
   if (same && contentOf(there.subjects) === contentOf(subjects)) return { path, shown, present: true };
   throw new TesError("file_exists", {
-    detail: `${shown} holds something else than this release: name another directory with --out.`,
+    detail: `${shown} holds something else than this release${broken}: name another directory with --out, or move that one away.`,
   });
 }
 

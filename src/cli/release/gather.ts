@@ -1,18 +1,19 @@
 /** The files of a release, from the paths that were named: checked by name before anything is read, then hashed. */
 
-import { basename, resolve } from "node:path";
+import { basename, relative, resolve } from "node:path";
 import { TesError } from "../../core/errors.ts";
 import { MAX_ARTIFACT_BYTES, MAX_RELEASE_FILES } from "../../core/limits.ts";
 import { checkArtifactName, checkArtifactNames } from "../../protocol/artifact-names.ts";
 import type { Subject } from "../../protocol/intoto.ts";
-import type { CommandIo } from "../output.ts";
+import { type CommandIo, printNote } from "../output.ts";
 import { type HashedFile, hashFile, openFile } from "./hashing.ts";
+import { followLinks } from "./links.ts";
 import { mediaTypeOf } from "./media-type.ts";
 import { openProgress, showBytes } from "./progress.ts";
 
 /**
  * Hashes the files, with a bar. What is wrong with a name, and two names that some system takes for one, is told before
- * the first byte is read.
+ * the first byte is read, and so is where links lead.
  *
  * @param paths as they were typed
  * @throws {TesError} `artifact_limit`, `artifact_name`, `artifact_name_collision`, `file_unreadable`, `file_changed`
@@ -25,6 +26,10 @@ export async function gatherFiles(io: CommandIo, paths: readonly string[]): Prom
   const names = files.map((path) => basename(path));
   for (const name of names) checkArtifactName(name);
   checkArtifactNames(names);
+  const links = await followLinks(io.cwd, files);
+  for (const [link, target] of links) {
+    printNote(io, `${relative(io.cwd, link)} is a link: released is what lies at ${target}, as ${basename(link)}`);
+  }
   let total = 0;
   for (const path of files) {
     const { file, size } = await openFile(path);
@@ -36,7 +41,10 @@ export async function gatherFiles(io: CommandIo, paths: readonly string[]): Prom
   try {
     const hashed: HashedFile[] = [];
     // One after the other: a disk reads one file faster than two at once.
-    for (const path of files) hashed.push(await hashFile(path, bar.add));
+    for (const path of files) {
+      const target = links.get(path);
+      hashed.push({ ...(await hashFile(path, bar.add)), ...(target === undefined ? {} : { target }) });
+    }
     return hashed.sort((a, b) => (a.name < b.name ? -1 : 1));
   } finally {
     bar.end();

@@ -26,6 +26,8 @@ export interface HashedFile extends FileDigests {
   readonly path: string;
   /** The last segment of the path. */
   readonly name: string;
+  /** What it is a link to. */
+  readonly target?: string;
 }
 
 /**

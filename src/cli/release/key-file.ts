@@ -16,7 +16,7 @@ import { type MinisignSecret, parseMinisignSecret, renderMinisignSecret } from "
 import { Secret } from "../../core/secret.ts";
 import { createExclusive, looseMode, readIfPresent, readSmallFile, reasonOf } from "../local/data.ts";
 import { type CommandIo, printNote } from "../output.ts";
-import { askNewPassphrase, askPassphrase, givenPassphrases, type PassphraseOptions } from "./passphrase.ts";
+import { askNewPassphrase, askPassphrase, canAsk, givenPassphrases, type PassphraseOptions } from "./passphrase.ts";
 import { platformScrypt } from "./scrypt.ts";
 
 /** Two lines: a comment and some 212 characters. */
@@ -174,7 +174,7 @@ async function openKeyFile(path: string, passphrases: readonly Secret<string>[],
       });
       if (opened !== null) return await keyOf(opened);
     }
-    if (passphrases.length > 0 && !io.interactive) {
+    if (passphrases.length > 0 && !canAsk(io)) {
       throw new TesError("passphrase_wrong", { detail: "None of those given opens it." });
     }
     return await keyOf(await file.open(bytesOf(await askPassphrase(io, path)), platformScrypt));

@@ -34,14 +34,16 @@ export async function givenPassphrases(io: CommandIo, options: PassphraseOptions
 
 /** Asks for the passphrase of a key that is there. @throws {TesError} `input_missing` where nobody can be asked */
 export async function askPassphrase(io: CommandIo, path: string): Promise<Secret<string>> {
-  if (!io.interactive) throw nobody(path);
+  if (!canAsk(io)) throw nobody(`${path} is locked by a passphrase`, "");
   const { askHidden } = await import("../input.ts");
   return checked((await askHidden(`Passphrase of ${path}`)).reveal(), "What was typed");
 }
 
 /** Asks for the passphrase of a new key, twice. @throws {TesError} `input_missing`, `passphrase_wrong` */
 export async function askNewPassphrase(io: CommandIo, path: string): Promise<Secret<string>> {
-  if (!io.interactive) throw nobody(path);
+  if (!canAsk(io)) {
+    throw nobody(`The new key ${path} gets a passphrase`, " --no-passphrase makes a key without one.");
+  }
   const { askHidden } = await import("../input.ts");
   const first = checked((await askHidden(`New passphrase for ${path}`)).reveal(), "What was typed");
   const again = await askHidden("The same once more");
@@ -59,8 +61,13 @@ function checked(text: string, from: string): Secret<string> {
   });
 }
 
-function nobody(path: string): TesError {
+/** Whether somebody sits there. */
+export function canAsk({ interactive, askable }: CommandIo): boolean {
+  return interactive || askable === true;
+}
+
+function nobody(what: string, otherwise: string): TesError {
   return new TesError("input_missing", {
-    detail: `${path} is locked by a passphrase, and nobody can be asked here: name a file with --passphrase-file, or set $${PASSPHRASE_VARIABLE}.`,
+    detail: `${what}, and nobody can be asked for it here: name a file that holds it with --passphrase-file, or set $${PASSPHRASE_VARIABLE}.${otherwise}`,
   });
 }

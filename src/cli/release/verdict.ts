@@ -1,9 +1,11 @@
 /** What a verified release comes to, in plain words and as JSON: what was proved, by whom, when, and what was not. */
 
 import type { ProvenRelease } from "../../client/release.ts";
+import type { TesError } from "../../core/errors.ts";
 import type { JsonValue } from "../../core/json.ts";
-import { type CommandIo, printable, printJson, reportFinding } from "../output.ts";
+import { type CommandIo, paint, printable, printJson, reportFinding } from "../output.ts";
 import { notProved, type Proof, say } from "../proved.ts";
+import type { Beside, FolderLook } from "./beside.ts";
 import { showBytes } from "./progress.ts";
 
 /** A file of the release that was looked at. */
@@ -31,9 +33,13 @@ export interface Verdict {
   /** Where the pin came from, in words. */
   readonly pinnedBy: string;
   readonly evidence: readonly string[];
+  /** Why bundles that lie there too could not be read. */
+  readonly broken: readonly TesError[];
   readonly files: readonly CheckedFile[];
   /** Names of files of the release that were not there to look at. */
   readonly missing: readonly string[];
+  /** What else lies in the folder; null when nobody looked. */
+  readonly beside: FolderLook | null;
   /** Signers that a later set of publishers no longer holds, as far as was known offline. */
   readonly removed: readonly string[];
   /** Null when nobody was asked. */
@@ -47,14 +53,16 @@ export function withdrawal({ release, online }: Verdict): OnlineFacts["yanked"] 
   return yanked === null ? null : { seq: yanked.seq, at: yanked.at };
 }
 
-/** Tells it; marks the run as one with a finding when the release was withdrawn. */
+/** Tells it; marks the run as one with a finding when the release was withdrawn, or something beside does not hold. */
 export function report(io: CommandIo, verdict: Verdict): void {
   const yanked = withdrawal(verdict);
-  if (yanked !== null) reportFinding(io);
+  const refused = (verdict.beside?.beside ?? []).filter(({ state }) => state === "refused" || state === "stranger");
+  const holds = yanked === null && refused.length === 0;
+  if (!holds) reportFinding(io);
   const [proved, open] = [provedBy(verdict), leftOpen(verdict)];
   if (io.json) {
     printJson(io, {
-      verified: yanked === null,
+      verified: holds,
       ...factsOf(verdict),
       yanked,
       proved: Object.fromEntries(proved),
@@ -64,12 +72,15 @@ export function report(io: CommandIo, verdict: Verdict): void {
   }
   say(io, proved);
   for (const line of open) notProved(io, line);
+  for (const { name, detail = "", code = "" } of refused) {
+    io.stdout(`${paint(io).red("refused")}  ${printable(`${name}: ${detail} (${code})`)}\n`);
+  }
   if (yanked === null) return;
   const why = yanked.reason === undefined ? "" : `: ${printable(yanked.reason)}`;
   io.stdout(`withdrawn   on ${timeOf(yanked.at)}, statement ${yanked.seq}${why}\n`);
 }
 
-function factsOf({ release, pinnedBy, evidence, files, missing, removed, online }: Verdict) {
+function factsOf({ release, pinnedBy, evidence, broken, files, missing, beside, removed, online }: Verdict) {
   const { registry, genesis, entity, version, at, seq, log, signers, publishers, attestations } = release;
   return {
     release: { registry, genesis, entity, version, at, seq, origin: log.origin, size: log.size },
@@ -82,14 +93,16 @@ function factsOf({ release, pinnedBy, evidence, files, missing, removed, online 
     provenance: release.provenance,
     files,
     missing,
+    ...(beside === null ? {} : beside),
     evidence,
+    broken: broken.map(({ code, detail, message }) => ({ code, detail: detail ?? message })),
     pinnedBy,
     online,
     removed: online?.removed ?? removed,
   };
 }
 
-function provedBy({ release, pinnedBy, files, online }: Verdict): Proof[] {
+function provedBy({ release, pinnedBy, files, beside, online }: Verdict): Proof[] {
   const { entity, version, registry, genesis, signers, publishers, attestations, log } = release;
   const { revision, threshold, keys, recovered } = publishers;
   return [
@@ -111,6 +124,7 @@ function provedBy({ release, pinnedBy, files, online }: Verdict): Proof[] {
     ...attestations.map(
       ({ predicateType, signers: by }): Proof => ["attested", `${predicateType} by ${by.length} of the publishers`],
     ),
+    ...(beside === null ? [] : provedBeside(beside.beside)),
     ...(online === null
       ? []
       : [
@@ -120,22 +134,60 @@ function provedBy({ release, pinnedBy, files, online }: Verdict): Proof[] {
   ];
 }
 
+const TOOLS: Readonly<Record<Beside["kind"], string>> = {
+  minisign: "minisign",
+  ssh: "ssh-keygen",
+  openssl: "openssl",
+  signify: "signify",
+  bundle: "sigstore",
+  checksums: "checksums",
+  key: "key",
+  log: "trusted log",
+};
+
+/** A line for each kind and publisher: a release may have a thousand files. */
+function provedBeside(beside: readonly Beside[]): Proof[] {
+  const groups = new Map<string, { readonly kind: Beside["kind"]; readonly by?: string; readonly names: string[] }>();
+  for (const { name, kind, by, state } of beside) {
+    if (state !== "proved") continue;
+    const key = `${kind} ${by ?? ""}`;
+    const group = groups.get(key) ?? { kind, ...(by === undefined ? {} : { by }), names: [] };
+    groups.set(key, group);
+    group.names.push(name);
+  }
+  return [...groups.values()].map(({ kind, by, names }) => {
+    const whose = by === undefined ? "" : `${kind === "key" ? " of" : " by"} ${by}`;
+    return [TOOLS[kind], `${some(names)}${whose}`];
+  });
+}
+
+/** The first of many names. */
+function some(names: readonly string[]): string {
+  const more = names.length - 10;
+  return `${names.slice(0, 10).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
 function leftOpen(verdict: Verdict): string[] {
-  const { release, missing, online } = verdict;
+  const { release, missing, online, broken, beside } = verdict;
+  const unread = (beside?.beside ?? []).filter(({ state }) => state === "unread").map(({ name }) => name);
   const removed = online?.removed ?? verdict.removed;
   const { builder, source } = originOf(release.provenance);
   return [
-    ...(missing.length === 0
+    ...(missing.length === 0 ? [] : [`files that are not here: ${some(missing)}`]),
+    ...(unread.length === 0 ? [] : [`signatures of files that are not here: ${some(unread)}`]),
+    ...(beside === null || beside.notCovered.length === 0
       ? []
-      : [
-          `files that are not here: ${missing.slice(0, 10).join(", ")}${missing.length > 10 ? ` and ${missing.length - 10} more` : ""}`,
-        ]),
+      : [`what lies there and is not covered by the release: ${some(beside.notCovered)}`]),
+    // In a folder they are refused one by one.
+    ...(beside === null ? broken : []).map(
+      ({ code, detail }) => `what a bundle beside it says: ${detail ?? "it cannot be read"} (${code})`,
+    ),
     `where it was built: its publisher says ${builder}${source === null ? "" : `, from ${source}`}`,
     ...removed.map((kid) => `that ${kid} is to be trusted today: it is a publisher no more`),
     ...(online === null
       ? ["that it was not withdrawn, or a publisher removed, since: --online asks the authority"]
       : []),
-    "what signatures and keys for other tools lie beside it: those tools read them (docs/verifiers.md)",
+    ...(beside === null ? ["what lies beside it for other tools: tes verify FOLDER reads that too"] : []),
     "that the authority shows others the same log: compare checkpoints with them",
   ];
 }

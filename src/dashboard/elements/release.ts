@@ -136,7 +136,7 @@ export class Release extends Panel {
                 <tes-badge standing=${findingOf(error) === "outage" ? "outage" : findingOf(error) === "refused" ? "refused" : "unchecked"}></tes-badge><br />
                 ${tell(error)}</p>`
             : found === undefined
-              ? html`<tes-badge standing="checking" word="Checking every signature"></tes-badge>`
+              ? html`<span aria-busy="true"><tes-badge standing="checking" word="Checking every signature"></tes-badge></span>`
               : html`<tes-badge standing="proven" word="Proven here: ${plural(found.signers.length, "publisher")} of ${count(found.publishers.keys)} signed, ${count(found.publishers.threshold)} had to"></tes-badge>`
         }
       </header>

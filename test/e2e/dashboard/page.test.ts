@@ -9,7 +9,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClient } from "../../../src/client/index.ts";
 import { noBrowser } from "../support/browser.ts";
-import { launch, raise, type Stage, signIn, sit, standBetween, textOf } from "../support/dashboard.ts";
+import { launch, raise, type Stage, settled, signIn, sit, standBetween, textOf } from "../support/dashboard.ts";
 import { envelopeOf, publisherOf, setRequest } from "../support/publisher.ts";
 
 if (noBrowser !== undefined) console.warn(`Not run: the dashboard page, since ${noBrowser}.`);
@@ -85,7 +85,7 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
       .locator("tes-overview, tes-entity, tes-history, tes-releases, tes-keys, tes-guards, tes-metrics")
       .first()
       .waitFor({ state: "attached" });
-    await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
+    await settled(page);
   };
 
   test("a cold load stays under 150 kB compressed, asks nobody else, and is of use within a second", async () => {
@@ -185,7 +185,6 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
     await signIn(page, stage.token({ scope: ["admin"] }));
     for (const where of [...PAGES, "entities/component:labelled", `entities/${encodeURIComponent(SCRIPT)}`]) {
       await goTo(page, where);
-      await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
     }
     await goTo(page, "entities/global:main");
     await page.getByText("<img src=x onerror=").first().waitFor();

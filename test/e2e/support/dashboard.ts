@@ -330,6 +330,25 @@ export async function signIn(page: Page, token: string): Promise<void> {
   await page.getByRole("button", { name: "Sign out" }).waitFor();
 }
 
+/** Resolves once the page is at rest: for three frames in a row nothing in it says that it is busy. */
+export function settled(page: Page): Promise<void> {
+  return page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const isBusy = (root: ParentNode): boolean =>
+          root.querySelector("[aria-busy=true]") !== null ||
+          [...root.querySelectorAll("*")].some((one) => one.shadowRoot !== null && isBusy(one.shadowRoot));
+        let calm = 0;
+        const look = (): void => {
+          calm = isBusy(document) ? 0 : calm + 1;
+          if (calm === 3) resolve();
+          else requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+      }),
+  );
+}
+
 /** Text that is in sight somewhere in the page, through every shadow tree. */
 export function textOf(page: Page): Promise<string> {
   return page.evaluate(() => {

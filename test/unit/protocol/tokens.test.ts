@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { toBase64Url } from "../../../src/core/bytes.ts";
 import { MAX_TOKEN_LIFETIME_S, MAX_TOKEN_SCOPES } from "../../../src/core/limits.ts";
 import {
   allows,
+  drawTokenId,
   isScope,
   type Needed,
   parseScope,
@@ -101,4 +103,11 @@ test("globs match as the plain definition does", () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("an id that a command line would take for an option is drawn again", () => {
+  const draws = [0xf8, 0xfb, 0xfc].map((first) => new Uint8Array(16).fill(first, 0, 1));
+  expect(toBase64Url(draws[1]!)).toMatch(/^-/);
+  expect(drawTokenId((bytes) => draws.shift()!.subarray(0, bytes))).toBe("_AAAAAAAAAAAAAAAAAAAAA");
+  expect(draws).toEqual([]);
 });

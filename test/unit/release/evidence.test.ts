@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -58,7 +58,9 @@ describe("hostile evidence gets its code", () => {
     ["depth", DEEP],
     ["one member twice", DOCUMENT.replace('"keys"', '"keys":1,"keys"')],
   ])("a document with %s", async (_, text) => {
-    await expect(readDocument(await put("release.tes.json", text))).rejects.toMatchObject({ code: "answer_malformed" });
+    await expect(readDocument(await put("release.tes.json", text))).rejects.toMatchObject({
+      code: "signature_file_invalid",
+    });
   });
 
   test.each([
@@ -73,11 +75,56 @@ describe("hostile evidence gets its code", () => {
     await expect(found).rejects.toMatchObject({ code });
   });
 
-  test("bundles of others beside a file are passed over, and nothing is left that proves it", async () => {
-    await put("a.sigstore.json", "{}");
-    await put("b.sigstore.json", DEEP);
+  test("a broken bundle beside a file is named with what is wrong with it, and is not taken for none", async () => {
     const file = await put("app.tgz", "x");
-    await expect(findEvidence(file, "00", null)).rejects.toMatchObject({ code: "proof_missing" });
+    const found = () => findEvidence(file, "00", null);
+    await expect(found()).rejects.toMatchObject({ code: "proof_missing" });
+    await put("a.sigstore.json", "{}");
+    await expect(found()).rejects.toMatchObject({
+      code: "bundle_unsupported",
+      detail: expect.stringContaining(join(dir, "a.sigstore.json")),
+    });
+    // What others made says less than what is cut off.
+    await put("b.sigstore.json", BUNDLE.slice(0, -1));
+    await expect(found()).rejects.toMatchObject({
+      code: "bundle_invalid",
+      detail: expect.stringMatching(
+        /b\.sigstore\.json: .*json_invalid.* 1 more .*\nNothing else beside app\.tgz proves/,
+      ),
+    });
+  });
+
+  test("one that is too large is named, and not read", async () => {
+    const file = await put("app.tgz", "x");
+    await truncate(await put("a.sigstore.json", ""), 2 ** 40);
+    await expect(findEvidence(file, "00", null)).rejects.toMatchObject({
+      code: "file_unreadable",
+      detail: expect.stringMatching(/a\.sigstore\.json: it has 1099511627776 bytes/),
+    });
+  });
+
+  test.each([
+    ["cut off", DOCUMENT.slice(0, -1), "signature_file_invalid", /release\.tes\.json is no whole release document/],
+    [
+      "too large",
+      DOCUMENT.padEnd(MAX_ANSWER_BYTES + 1, " "),
+      "file_unreadable",
+      /release\.tes\.json: it has \d+ bytes/,
+    ],
+  ])("a document beside a file that is %s", async (_, text, code, said) => {
+    const file = await put("app.tgz", "x");
+    await put("release.tes.json", text);
+    const detail = expect.stringMatching(said);
+    await expect(findEvidence(file, "00", null)).rejects.toMatchObject({ code, detail });
+  });
+
+  test("what has the document's name and is none is there, and not missing", async () => {
+    const file = await put("app.tgz", "x");
+    await mkdir(join(dir, "release.tes.json"));
+    await expect(findEvidence(file, "00", null)).rejects.toMatchObject({ code: "file_unreadable" });
+    await rm(join(dir, "release.tes.json"), { recursive: true });
+    await symlink("nowhere", join(dir, "release.tes.json"));
+    await expect(findEvidence(file, "00", null)).rejects.toMatchObject({ code: "file_unreadable" });
   });
 
   test.each(["", "{}", '{"kind":"tes-trust-v2"}', DEEP])("a trust file of %.20j", async (text) => {

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { checkFolderNames } from "../../../src/cli/release/contents.ts";
 import { gatherFiles, parseUrlTemplate, subjectsOf } from "../../../src/cli/release/gather.ts";
 import { shortKid } from "../../../src/cli/release/short-kid.ts";
 import { folderOf, needVersion, parseTarget } from "../../../src/cli/release/target.ts";
+import type { TesError } from "../../../src/core/errors.ts";
 import { MAX_RELEASE_FILES } from "../../../src/core/limits.ts";
 
 let dir: string;
@@ -91,6 +92,72 @@ describe("files of a release", () => {
     await put("sparse");
     await truncate(join(dir, "sparse"), 167_772_160_001);
     expect(await refused(["sparse"])).toBe("artifact_limit");
+  });
+});
+
+describe("links", () => {
+  /** Paths are gathered; what was noted. */
+  const noted = async (...paths: string[]) => {
+    const notes: string[] = [];
+    const [file] = await gatherFiles({ ...io(), stderr: (text) => void notes.push(text) }, paths);
+    return { file: file!, notes: notes.join("") };
+  };
+  const detail = (...paths: string[]) =>
+    gatherFiles(io(), paths).then(
+      () => "taken",
+      (thrown: TesError) => `${thrown.code}: ${thrown.detail}`,
+    );
+
+  test("that were named are followed, under their own names, and it is said", async () => {
+    await put("out/app-1.2.3.tgz", "the app");
+    await symlink("out/app-1.2.3.tgz", join(dir, "app.tgz"));
+    const { file, notes } = await noted("app.tgz");
+    const target = await realpath(join(dir, "out/app-1.2.3.tgz"));
+    expect(file).toMatchObject({ name: "app.tgz", size: 7, target });
+    expect(notes).toBe(`note app.tgz is a link: released is what lies at ${target}, as app.tgz\n`);
+    // Also out of here: nobody but its user named it.
+    const outside = await mkdtemp(join(tmpdir(), "tes-outside-"));
+    try {
+      await writeFile(join(outside, "b.tgz"), "b");
+      await symlink(join(outside, "b.tgz"), join(dir, "b.tgz"));
+      expect((await noted("./b.tgz")).file).toMatchObject({ name: "b.tgz", size: 1 });
+    } finally {
+      await rm(outside, { recursive: true });
+    }
+    expect((await noted("out/app-1.2.3.tgz")).notes).toBe("");
+  });
+
+  test("inside a folder lead to what lies there, and nowhere else", async () => {
+    await put("dist/v1/app.tgz");
+    await symlink("v1/app.tgz", join(dir, "dist/latest.tgz"));
+    expect((await noted("dist/latest.tgz")).file).toMatchObject({ name: "latest.tgz" });
+    await put(".ssh/id_ed25519", "secret");
+    await put("dist-old/app.tgz");
+    await symlink("../.ssh/id_ed25519", join(dir, "dist/key"));
+    await symlink("../dist-old/app.tgz", join(dir, "dist/old.tgz"));
+    await symlink("key", join(dir, "dist/again"));
+    for (const name of ["dist/key", "dist/old.tgz", "dist/again"]) {
+      expect(await detail("dist/latest.tgz", name)).toMatch(
+        new RegExp(`^file_unreadable: ${name} is a link out of its folder, to /.*name that file itself`),
+      );
+    }
+  });
+
+  test("to directories, to nothing and in circles are refused with what they are", async () => {
+    await put(".ssh/id_ed25519", "secret");
+    await put("dist/app.tgz");
+    for (const [to, name] of [
+      ["../.ssh", "ssh"],
+      ["nowhere", "gone"],
+      ["round", "round"],
+    ] as const) {
+      await symlink(to, join(dir, "dist", name));
+    }
+    await symlink(".ssh", join(dir, "ssh"));
+    expect(await detail("dist/ssh")).toMatch(/^file_unreadable: dist\/ssh is a link to the directory .*\.ssh\. Pack/);
+    expect(await detail("ssh")).toMatch(/^file_unreadable: ssh is a link to the directory/);
+    expect(await detail("dist/gone")).toMatch(/is a link that cannot be followed: nothing is there/);
+    expect(await detail("dist/round")).toMatch(/is a link that cannot be followed: ELOOP/);
   });
 });
 

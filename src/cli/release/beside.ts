@@ -1,0 +1,238 @@
+/**
+ * What lies in the folder of a release beside its files, for other tools: signatures, keys, checksums, bundles. Each is
+ * held against what the release document proves; what nothing covers is named.
+ */
+
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type ProvenRelease, type ReleaseDocument, verifyPublishers } from "../../client/release.ts";
+import { verifyKeys } from "../../client/trust.ts";
+import { fromBase64Url, toBase64 } from "../../core/bytes.ts";
+import { parseChecksums } from "../../core/checksums.ts";
+import { type ErrorCode, TesError } from "../../core/errors.ts";
+import { type JsonValue, parseJson } from "../../core/json.ts";
+import { ed25519Spki } from "../../core/sigstore.ts";
+import { parseAnswer } from "../../protocol/answers.ts";
+import type { PublicKey } from "../../protocol/statements.ts";
+import type { Anchor } from "./anchor.ts";
+import { readBundle } from "./bundle-file.ts";
+import { verifyBundles } from "./bundles.ts";
+import { BUNDLE_ENDING, DOCUMENT_NAME, SUMS_NAME, TRUSTED_ROOT_NAME } from "./contents.ts";
+import { type HashedFile, hashFile, openFile } from "./hashing.ts";
+import { checkKeyFile, KEY_FILE, readKeysThere } from "./key-there.ts";
+import { type Keys, type SignatureKind, type Signed, signerOf } from "./signed-by.ts";
+
+/** A line for each of the files of a release, whose names are 255 bytes at most. */
+const MAX_SUMS_BYTES = 524_288;
+/** A minisign signature whose comments are as long as they may be, and room. */
+const MAX_SIGNATURE_BYTES = 16_384;
+/** A log for each time that the registry was restored or moved. */
+const MAX_ROOT_BYTES = 1_048_576;
+
+/** One file beside those of the release. */
+export interface Beside {
+  readonly name: string;
+  readonly kind: SignatureKind | "bundle" | "checksums" | "key" | "log";
+  /** `unread`: the file that it is about is not here. */
+  readonly state: "proved" | "refused" | "stranger" | "unread";
+  /** Kid of the publisher whose it is. */
+  readonly by?: string;
+  /** Why it is refused. */
+  readonly code?: ErrorCode;
+  readonly detail?: string;
+}
+
+export interface FolderLook {
+  readonly beside: readonly Beside[];
+  /** What lies there and is no part of a release. Directories end with a slash. */
+  readonly notCovered: readonly string[];
+}
+
+/** As `tes release` names them. */
+const OUR_BUNDLE = /^[0-9a-f]{8}(?:\.sbom(?:-\d+)?)?\.sigstore\.json$/;
+
+const ENDINGS: Readonly<Record<string, SignatureKind>> = {
+  minisig: "minisign",
+  sig: "ssh",
+  ed25519: "openssl",
+  signify: "signify",
+};
+
+/**
+ * Looks at everything in a folder but the release's own files.
+ *
+ * @param hashed the release's files that are here
+ * @param document as it was verified
+ */
+export async function lookBeside(
+  directory: string,
+  release: ProvenRelease,
+  hashed: readonly HashedFile[],
+  document: ReleaseDocument,
+  anchor: Anchor,
+): Promise<FolderLook> {
+  const publishers = await publishersThen(document, release, anchor);
+  const entries = (await readdir(directory, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  // A pipe would be waited for.
+  const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
+  const keys: Keys = { publishers, there: await readKeysThere(directory, names) };
+  const sums = names.includes(SUMS_NAME) ? await readSums(join(directory, SUMS_NAME)) : null;
+  const subjects = new Set(release.subjects.map(({ name }) => name));
+  const signedOf = (name: string): Signed | null => signedFile(name, release, hashed, sums);
+  const beside: Beside[] = [];
+  const notCovered = entries
+    .filter(({ name }) => !names.includes(name))
+    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+  for (const name of names) {
+    if (subjects.has(name) || name === DOCUMENT_NAME) continue;
+    const path = join(directory, name);
+    const found = (kind: Beside["kind"], work: () => Promise<string | null>) => held(name, kind, work);
+    const signature = signatureName(name, subjects);
+    if (name.endsWith(BUNDLE_ENDING)) {
+      const work = async () => {
+        const { opened } = await readBundle(path);
+        await verifyBundles([opened], document, anchor);
+        return opened.signer;
+      };
+      const bundle = await found("bundle", work);
+      // Tools of others make bundles too, of kinds that are not read here. Under a name of ours there is none of those.
+      if (bundle.code === "bundle_unsupported" && !OUR_BUNDLE.test(name)) notCovered.push(name);
+      else beside.push(bundle);
+    } else if (name === TRUSTED_ROOT_NAME) {
+      beside.push(await found("log", async () => checkRoot(await readBytes(path, MAX_ROOT_BYTES), document, anchor)));
+    } else if (name === SUMS_NAME) {
+      beside.push(await found("checksums", async () => checkSums(sums, release)));
+    } else if (KEY_FILE.test(name)) {
+      beside.push(await found("key", () => checkKeyFile(directory, name, publishers)));
+    } else if (signature !== null) {
+      const { kind, short, of } = signature;
+      const signed = signedOf(of);
+      if (signed === null || (kind === "minisign" && signed.bytes === null && signed.digests.blake2b === undefined)) {
+        beside.push({ name, kind, state: "unread", detail: `${of} is not here` });
+        continue;
+      }
+      const work = async () => signerOf(kind, await readBytes(path, MAX_SIGNATURE_BYTES), signed, keys, short);
+      beside.push(await found(kind, work));
+    } else notCovered.push(name);
+  }
+  return { beside, notCovered };
+}
+
+/** What a check finds. What it throws is why it does not hold. */
+async function held(name: string, kind: Beside["kind"], work: () => Promise<string | null>): Promise<Beside> {
+  try {
+    const by = await work();
+    return { name, kind, state: "proved", ...(by === null ? {} : { by }) };
+  } catch (thrown) {
+    if (!(thrown instanceof TesError)) throw thrown;
+    const { code, detail = thrown.message } = thrown;
+    return { name, kind, state: code === "key_unknown" ? "stranger" : "refused", code, detail };
+  }
+}
+
+/** `app.tgz.sig`, `app.tgz.db34ba8e.sig`, `SHA256SUMS.ed25519`: which kind, by whom as it says, of what. */
+function signatureName(
+  name: string,
+  subjects: ReadonlySet<string>,
+): { readonly kind: SignatureKind; readonly short: string | null; readonly of: string } | null {
+  const [, base, ending] = /^(.+)\.(minisig|sig|ed25519|signify)$/.exec(name) ?? [];
+  const kind = ENDINGS[ending ?? ""];
+  if (base === undefined || kind === undefined) return null;
+  // Of files there are signatures over their digests only.
+  const isSigned = (of: string) => of === SUMS_NAME || (subjects.has(of) && (kind === "minisign" || kind === "ssh"));
+  if (isSigned(base)) return { kind, short: null, of: base };
+  const [, of, short] = /^(.+)\.([0-9a-f]{8})$/.exec(base) ?? [];
+  return of !== undefined && isSigned(of) ? { kind, short: short!, of } : null;
+}
+
+interface Sums {
+  readonly bytes: Uint8Array;
+  readonly sha512: string;
+}
+
+/** Null when it cannot be read, of which {@link checkSums} tells. */
+async function readSums(path: string): Promise<Sums | null> {
+  try {
+    const bytes = await readBytes(path, MAX_SUMS_BYTES);
+    return { bytes, sha512: (await hashFile(path)).sha512 };
+  } catch (thrown) {
+    if (thrown instanceof TesError) return null;
+    throw thrown;
+  }
+}
+
+function signedFile(
+  name: string,
+  { subjects, version }: ProvenRelease,
+  hashed: readonly HashedFile[],
+  sums: Sums | null,
+): Signed | null {
+  if (name === SUMS_NAME) {
+    return sums === null ? null : { name, digests: { sha512: sums.sha512 }, bytes: sums.bytes, version };
+  }
+  const here = hashed.find((file) => file.name === name);
+  const digests = here ?? subjects.find((subject) => subject.name === name);
+  return digests === undefined ? null : { name, digests, bytes: null, version };
+}
+
+function checkSums(sums: Sums | null, { subjects }: ProvenRelease): null {
+  if (sums === null) throw new TesError("file_unreadable", { detail: `it cannot be read, or is too long` });
+  const listed = new Map(parseChecksums(sums.bytes).map(({ name, sha256 }) => [name, sha256]));
+  const differs = subjects.find(({ name, sha256 }) => listed.get(name) !== sha256);
+  if (differs !== undefined) {
+    const how = listed.has(differs.name) ? "has another digest of" : "does not name";
+    throw new TesError("digest_mismatch", { detail: `it ${how} ${differs.name}` });
+  }
+  const known = new Set(subjects.map(({ name }) => name));
+  const more = [...listed.keys()].find((name) => !known.has(name));
+  if (more !== undefined) throw new TesError("artifact_unknown", { detail: `it names ${more}` });
+  return null;
+}
+
+/** Whoever hands Sigstore's verifiers this file makes them believe every log in it. */
+async function checkRoot(bytes: Uint8Array, document: ReleaseDocument, anchor: Anchor): Promise<null> {
+  const { earlier, logKey } = await verifyKeys(document.keys, anchor);
+  const known = new Set([{ logKey }, ...earlier].map((log) => toBase64(ed25519Spki(fromBase64Url(log.logKey.x)!))));
+  const refuse = (detail: string, cause?: unknown) => new TesError("signature_file_invalid", { detail, cause });
+  let root: Record<string, JsonValue | undefined>;
+  try {
+    root = parseJson(bytes) as typeof root;
+  } catch (cause) {
+    throw refuse("it is no JSON that means one thing", cause);
+  }
+  const { tlogs, certificateAuthorities = [], ctlogs = [], timestampAuthorities = [] } = root ?? {};
+  if (!Array.isArray(tlogs) || tlogs.length === 0) throw refuse("it names no log");
+  if ([certificateAuthorities, ctlogs, timestampAuthorities].some((list) => !Array.isArray(list) || list.length > 0)) {
+    throw refuse("it names others than the log that may vouch");
+  }
+  for (const log of tlogs) {
+    const key = (log as { readonly publicKey?: { readonly rawBytes?: unknown } } | null)?.publicKey?.rawBytes;
+    if (typeof key !== "string" || !known.has(key)) {
+      throw new TesError("key_unknown", { detail: "it names a log that is not this registry's" });
+    }
+  }
+  return null;
+}
+
+/** Those who were publishers when it was released. */
+async function publishersThen(
+  { release: json, keys }: ReleaseDocument,
+  { entity, publishers: { revision } }: ProvenRelease,
+  anchor: Anchor,
+): Promise<readonly PublicKey[]> {
+  const { publishers } = parseAnswer("release", json, "answer_malformed");
+  const history = await verifyPublishers(publishers, entity, await verifyKeys(keys, anchor));
+  return history[revision - 1]!.statement.keys;
+}
+
+async function readBytes(path: string, maxBytes: number): Promise<Uint8Array> {
+  const { file, size } = await openFile(path);
+  try {
+    if (size > maxBytes) {
+      throw new TesError("file_unreadable", { detail: `it has ${size} bytes, and at most ${maxBytes} are read` });
+    }
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
