@@ -11,7 +11,7 @@ import { type JsonValue, parseJson } from "../core/json.ts";
 import { MAX_ARTIFACT_BYTES, MAX_ATTESTATION_DEPTH, MAX_RELEASE_FILES } from "../core/limits.ts";
 import { checkArtifactNames } from "./artifact-names.ts";
 import { Count, Entity, HexHash, Registry, Version } from "./fields.ts";
-import { isJsonObject, parseWith } from "./parse.ts";
+import { clip, isJsonObject, parseWith } from "./parse.ts";
 
 /** DSSE payload type of in-toto statements. */
 export const IN_TOTO_TYPE = "application/vnd.in-toto+json";
@@ -152,6 +152,31 @@ export function parseRelease(payload: Uint8Array): Release {
     return mediaType === IN_TOTO_TYPE && typeof sha256 === "string" ? [{ name: String(name), sha256 }] : [];
   });
   return { ...attestation, scope: { registry, genesis, entity, version }, named: named ?? null };
+}
+
+/**
+ * What is asked of the files of a new release beyond what is read of an old one: names that no command takes for an
+ * option, addresses as RFC 3986 has them and without a password.
+ *
+ * @throws artifact_name, envelope_invalid
+ */
+export function checkNewFiles(subjects: readonly Subject[]): void {
+  for (const [i, { name, downloadLocation }] of subjects.entries()) {
+    if (name.startsWith("-")) {
+      throw new TesError("artifact_name", { detail: `${clip(name)}: it begins with a hyphen, as options do` });
+    }
+    if (downloadLocation === undefined || isPlainAddress(downloadLocation)) continue;
+    throw new TesError("envelope_invalid", {
+      field: `/payload/subject/${i}/downloadLocation`,
+      detail: "an address of visible ASCII characters, the others percent-encoded, without a name and a password",
+    });
+  }
+}
+
+function isPlainAddress(text: string): boolean {
+  if (!/^[!-~]+$/.test(text)) return false;
+  const { username, password } = new URL(text);
+  return username === "" && password === "";
 }
 
 /** Those that a provenance names and that are not among these payloads. */

@@ -9,7 +9,15 @@ import { MAX_ATTESTATION_BYTES } from "../core/limits.ts";
 import { hashedRekord } from "../core/sigstore.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
-import { contentOf, IN_TOTO_TYPE, missingBeside, parseBeside, parseRelease, storedFiles } from "../protocol/intoto.ts";
+import {
+  checkNewFiles,
+  contentOf,
+  IN_TOTO_TYPE,
+  missingBeside,
+  parseBeside,
+  parseRelease,
+  storedFiles,
+} from "../protocol/intoto.ts";
 import {
   parseArtifactRequest,
   parsePublishersRequest,
@@ -122,6 +130,7 @@ export const publish: Handler = async (context) => {
   const envelope = openEnvelope(request.envelope);
   const release = parseRelease(envelope.payload);
   const { subjects, scope } = release;
+  checkNewFiles(subjects);
   const { entity, version } = scope;
   const by = authorise(context.claims, { verb: "release", entity });
   const { rows } = context.ledger;

@@ -8,6 +8,7 @@ import type { JsonObject } from "../../core/json.ts";
 import { MAX_ATTESTATION_BYTES } from "../../core/limits.ts";
 import {
   BUILD_TYPE,
+  checkNewFiles,
   IN_TOTO_TYPE,
   PROVENANCE_TYPE,
   parseAttestation,
@@ -55,7 +56,7 @@ export function provenancePayload(
       },
     },
   });
-  parseRelease(payload);
+  checkNewFiles(parseRelease(payload).subjects);
   return payload;
 }
 

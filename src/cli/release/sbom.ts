@@ -2,13 +2,13 @@
 
 import { TesError } from "../../core/errors.ts";
 import { type JsonObject, type JsonValue, parseJson } from "../../core/json.ts";
-import { MAX_JSON_DEPTH, MAX_SBOM_FILE_BYTES } from "../../core/limits.ts";
+import { MAX_ATTESTATION_DEPTH, MAX_SBOM_FILE_BYTES } from "../../core/limits.ts";
 import { SBOM_TYPES } from "../../protocol/intoto.ts";
 import { reasonOf } from "../local/data.ts";
 import { openFile } from "./hashing.ts";
 
-/** The predicate stands one level deep in what is signed, which is read no deeper than any other JSON. */
-const MAX_SBOM_DEPTH = MAX_JSON_DEPTH - 1;
+/** The predicate stands one level deep in what is signed. */
+const MAX_SBOM_DEPTH = MAX_ATTESTATION_DEPTH - 1;
 
 export interface Sbom {
   readonly path: string;

@@ -9,6 +9,7 @@ import {
   MAX_RELEASE_FILES,
 } from "../../../src/core/limits.ts";
 import {
+  checkNewFiles,
   contentOf,
   missingBeside,
   parseAttestation,
@@ -23,7 +24,7 @@ const SCOPE = { registry: "default", genesis: "0".repeat(64), entity: "global:ma
 const subjectOf = (name: string, size = 8) => ({
   name,
   digest: { sha256: "1".repeat(64), sha512: "2".repeat(128) },
-  downloadLocation: `https://files.test/${name}`,
+  downloadLocation: `https://files.test/${encodeURIComponent(name)}`,
   annotations: { "tes.size": size },
 });
 const STATEMENT = {
@@ -112,6 +113,30 @@ describe("is refused with", () => {
     ["one name twice", bent("subject", ([one]) => [one, one]), "artifact_name_collision"],
   ])("%s", (_, json, code) => {
     expect(codeOf(json)).toBe(code);
+  });
+});
+
+describe("files of a new release", () => {
+  const code = (change: object) =>
+    refusalOf(() => checkNewFiles(parseRelease(bytesOf(bent("subject", ([one]) => [{ ...one, ...change }]))).subjects));
+
+  test.each([
+    ["https://files.test/a%20b.tgz?x=1#y", "accepted"],
+    ["https://name:password@files.test/a", "envelope_invalid"],
+    ["https://name@files.test/a", "envelope_invalid"],
+    ["https://files.test/a\u202eb", "envelope_invalid"],
+    ["https://files.test/a b", "envelope_invalid"],
+    ["https://files.test/\u00e9", "envelope_invalid"],
+  ])("the address %s: %s", (downloadLocation, expected) => {
+    expect(code({ downloadLocation })).toBe(expected);
+  });
+
+  test("a name that a command would take for an option", () => {
+    expect([code({ name: "-rf" }), code({ name: "--help" }), code({ name: "a-rf" })]).toEqual([
+      "artifact_name",
+      "artifact_name",
+      "accepted",
+    ]);
   });
 });
 
