@@ -19,6 +19,9 @@ describe.skipIf(noBrowser !== undefined)("two positions of the log", () => {
       entities: [{ entity: "agent:late", version: "1.0.0", strategy: "independent", parent: null, files: [] }],
     });
     await stage.post("/v1/default/entities/agent:scout/retire", {});
+    // So many after it that the feed, which proves what it brings, does not reach back to what is compared.
+    const other = { entity: "service:billing", scope: "patch" };
+    await Promise.all(Array.from({ length: 50 }, () => stage.post("/v1/default/bump", other)));
   });
   afterAll(async () => {
     await browser?.close();
