@@ -68,6 +68,17 @@ const PAGES: readonly (readonly [name: string, address: string, act?: (page: Pag
   ["pulse", "entities", (page) => page.getByRole("button", { name: /^live/ }).click()],
   ["history", "history"],
   ["diff", "history/diff/14/24"],
+  [
+    "change",
+    "history/diff/14/24",
+    async (page) => {
+      await page
+        .getByRole("button", { name: /show the evidence for/ })
+        .first()
+        .click();
+      await page.getByText("Given by").first().waitFor();
+    },
+  ],
   ["releases", "releases"],
   ["release", "releases/global:main/2.5.1"],
   ["keys", "keys"],

@@ -37,7 +37,7 @@ export function withReach(command: Command): Command {
     .addOption(new Option("--data <dir>", "data directory of an authority on this machine").default(DEFAULT_DATA))
     .addOption(new Option("--genesis <hex>", "pinned genesis hash (default: $TES_PIN, or what was pinned before)"))
     .addOption(new Option("--trust-first", "take the genesis that comes first, and hold the authority to it"))
-    .addOption(new Option("--token-file <file>", "token (default: $TES_TOKEN, or admin.token in --data)"))
+    .addOption(new Option("--token-file <file>", "token (default: $TES_TOKEN; without --url admin.token in --data)"))
     .addOption(new Option("--pins <dir>", "where proved sizes are kept (default: in --data, or the user's state)"))
     .addOption(new Option("--file <path>", "registry file (default: the nearest tes.registry.json)"));
 }

@@ -11,7 +11,17 @@ import type { JsonValue } from "../core/json.ts";
 import { ed25519Kid, importEd25519Public } from "../core/keys.ts";
 import { ed25519Spki } from "../core/sigstore.ts";
 import { parseAnswer, type Receipt } from "../protocol/answers.ts";
-import { contentOf, IN_TOTO_TYPE, parseAttestation, parseRelease, type Subject } from "../protocol/intoto.ts";
+import {
+  type Attestation,
+  contentOf,
+  IN_TOTO_TYPE,
+  missingBeside,
+  type NamedAttestation,
+  parseBeside,
+  parseRelease,
+  type Release,
+  type Subject,
+} from "../protocol/intoto.ts";
 import { isJsonObject } from "../protocol/parse.ts";
 import type { ReleaseAnswer } from "../protocol/release-answers.ts";
 import { publishersBytes } from "../protocol/releases.ts";
@@ -69,6 +79,8 @@ export interface ProvenRelease {
     readonly recovered: boolean;
   };
   readonly attestations: readonly ProvenAttestation[];
+  /** Attestations that the provenance names and that are not here. */
+  readonly missingAttestations: readonly NamedAttestation[];
   /** What the answer says of a withdrawal. Only as new as the answer, and proved by nothing in it. */
   readonly yanked: ReleaseAnswer["release"]["yanked"];
 }
@@ -136,7 +148,8 @@ export async function verifyReleaseAnswer(answer: ReleaseAnswer, trust: Trust): 
     trust,
     history,
   );
-  const { subjects, scope, predicate } = parseRelease(utf8(answer.payload!));
+  const release = parseRelease(utf8(answer.payload!));
+  const { subjects, scope, predicate } = release;
   if (
     scope.registry !== trust.registry ||
     scope.genesis !== trust.genesis ||
@@ -150,10 +163,8 @@ export async function verifyReleaseAnswer(answer: ReleaseAnswer, trust: Trust): 
   const attestations: ProvenAttestation[] = [];
   for (const { predicateType, payload, receipts } of answer.attestations) {
     const { signers } = await verifySigned("release.attested", receipts, payload, entity, version, trust, history);
-    const attestation = parseAttestation(utf8(payload!));
-    if (attestation.predicateType !== predicateType || contentOf(attestation.subjects) !== content) {
-      throw malformed("An attestation is about something else.");
-    }
+    const attestation = readBeside(utf8(payload!), release);
+    if (attestation.predicateType !== predicateType) throw malformed("An attestation is about something else.");
     attestations.push({ predicateType, predicate: attestation.predicate, signers });
   }
   const { first, signers, set, size } = main;
@@ -175,8 +186,21 @@ export async function verifyReleaseAnswer(answer: ReleaseAnswer, trust: Trust): 
       recovered: history.slice(0, set.statement.revision).some(({ recovered }) => recovered),
     },
     attestations,
+    missingAttestations: missingBeside(
+      release,
+      answer.attestations.map(({ payload }) => utf8(payload!)),
+    ),
     yanked,
   };
+}
+
+/** @throws answer_malformed */
+function readBeside(payload: Uint8Array, release: Release): Attestation {
+  try {
+    return parseBeside(payload, release);
+  } catch (cause) {
+    throw new TesError("answer_malformed", { detail: "An attestation does not belong to the release.", cause });
+  }
 }
 
 /**

@@ -316,12 +316,12 @@ export const ERRORS = {
   sbom_unknown: row(
     422,
     "The file is neither a CycloneDX nor an SPDX document in JSON.",
-    "Have your tool write one of them as JSON: CycloneDX 1.x, SPDX 2.x or 3.x.",
+    "Have your tool write one of them as JSON (CycloneDX 1.x, SPDX 2.x or 3.x), or release the document as one of the files.",
   ),
   signatures_insufficient: row(
     403,
     "Fewer publishers have signed than the entity asks for, or others than its own.",
-    "Have more of its publishers sign the same draft.",
+    "Have more of its publishers sign the same draft or proposal.",
   ),
   statement_too_large: row(422, "The statement would be longer than 65,535 bytes.", "Send less in one statement."),
   statement_unknown: row(

@@ -11,13 +11,15 @@ import { type JsonValue, parseJson } from "../core/json.ts";
 import { MAX_ARTIFACT_BYTES, MAX_ATTESTATION_DEPTH, MAX_RELEASE_FILES } from "../core/limits.ts";
 import { checkArtifactNames } from "./artifact-names.ts";
 import { Count, Entity, HexHash, Registry, Version } from "./fields.ts";
-import { isJsonObject, parseWith } from "./parse.ts";
+import { clip, isJsonObject, parseWith } from "./parse.ts";
 
 /** DSSE payload type of in-toto statements. */
 export const IN_TOTO_TYPE = "application/vnd.in-toto+json";
 export const STATEMENT_TYPE = "https://in-toto.io/Statement/v1";
 /** SLSA v1.0 provenance: the predicate of every release. */
 export const PROVENANCE_TYPE = "https://slsa.dev/provenance/v1";
+/** Bills of materials, as in-toto's registry of predicates names them. */
+export const SBOM_TYPES = { CycloneDX: "https://cyclonedx.org/bom", SPDX: "https://spdx.dev/Document" } as const;
 /** How TES releases are built: what their external parameters mean (docs/formats.md, Release). */
 export const BUILD_TYPE = "urn:tes:release:v1";
 
@@ -71,13 +73,31 @@ const ProvenanceSchema = v.object({
     buildType: v.literal(BUILD_TYPE),
     externalParameters: v.object({ registry: Registry, genesis: HexHash, entity: Entity, version: Version }),
   }),
-  runDetails: v.object({ builder: v.object({ id: v.string() }) }),
+  runDetails: v.object({
+    builder: v.object({ id: v.string() }),
+    byproducts: v.exactOptional(v.array(v.custom<JsonValue>(isJsonObject, "a JSON object"))),
+  }),
 });
+
+/** An attestation that a provenance names: it belongs to this release and no other, and one that is missing is missed. */
+export interface NamedAttestation {
+  /** Its predicate type. */
+  readonly name: string;
+  /** Of its payload, hex. */
+  readonly sha256: string;
+}
 
 export interface Attestation {
   readonly subjects: readonly Subject[];
   readonly predicateType: string;
   readonly predicate: JsonValue;
+}
+
+/** What everybody who signed a release agreed on. */
+export interface Release extends Attestation {
+  readonly scope: ReleaseScope;
+  /** Null: the provenance does not say, as those of other tools. */
+  readonly named: readonly NamedAttestation[] | null;
 }
 
 /**
@@ -119,14 +139,82 @@ export function parseAttestation(payload: Uint8Array): Attestation {
  *
  * @throws envelope_invalid, artifact_limit, artifact_name, artifact_name_collision
  */
-export function parseRelease(payload: Uint8Array): Attestation & { readonly scope: ReleaseScope } {
+export function parseRelease(payload: Uint8Array): Release {
   const attestation = parseAttestation(payload);
   if (attestation.predicateType !== PROVENANCE_TYPE) {
     throw new TesError("envelope_invalid", { field: "/payload/predicateType", detail: `it is ${PROVENANCE_TYPE}` });
   }
   const predicate = parseWith(ProvenanceSchema, attestation.predicate, "envelope_invalid", "/payload/predicate");
   const { registry, genesis, entity, version } = predicate.buildDefinition.externalParameters;
-  return { ...attestation, scope: { registry, genesis, entity, version } };
+  const named = predicate.runDetails.byproducts?.flatMap((one): NamedAttestation[] => {
+    const { name, mediaType, digest } = one as Record<string, JsonValue>;
+    const sha256 = isJsonObject(digest ?? null) ? (digest as Record<string, JsonValue>).sha256 : undefined;
+    return mediaType === IN_TOTO_TYPE && typeof sha256 === "string" ? [{ name: String(name), sha256 }] : [];
+  });
+  return { ...attestation, scope: { registry, genesis, entity, version }, named: named ?? null };
+}
+
+/**
+ * What is asked of the files of a new release beyond what is read of an old one: names that no command takes for an
+ * option, addresses as RFC 3986 has them and without a password.
+ *
+ * @throws artifact_name, envelope_invalid
+ */
+export function checkNewFiles(subjects: readonly Subject[]): void {
+  for (const [i, { name, downloadLocation }] of subjects.entries()) {
+    if (name.startsWith("-")) {
+      throw new TesError("artifact_name", { detail: `${clip(name)}: it begins with a hyphen, as options do` });
+    }
+    if (downloadLocation === undefined || isPlainAddress(downloadLocation)) continue;
+    throw new TesError("envelope_invalid", {
+      field: `/payload/subject/${i}/downloadLocation`,
+      detail: "an address of visible ASCII characters, the others percent-encoded, without a name and a password",
+    });
+  }
+}
+
+function isPlainAddress(text: string): boolean {
+  if (!/^[!-~]+$/.test(text)) return false;
+  const { username, password } = new URL(text);
+  return username === "" && password === "";
+}
+
+/** Those that a provenance names and that are not among these payloads. */
+export function missingBeside({ named }: Pick<Release, "named">, payloads: readonly Uint8Array[]): NamedAttestation[] {
+  const here = new Set(payloads.map(sha256Hex));
+  return (named ?? []).filter(({ sha256 }) => !here.has(sha256));
+}
+
+/**
+ * Reads what is attested beside a release, about the same files. A provenance is none: it would be a release of its own,
+ * signed by people who were shown another one.
+ *
+ * @throws envelope_invalid, invalid_field, artifact_limit, artifact_name, artifact_name_collision
+ */
+export function parseBeside(
+  payload: Uint8Array,
+  { subjects, named }: Pick<Release, "subjects" | "named">,
+): Attestation {
+  const attestation = parseAttestation(payload);
+  if (attestation.predicateType === PROVENANCE_TYPE) {
+    throw new TesError("envelope_invalid", {
+      field: "/attestations",
+      detail: "a provenance is a release of its own, and goes beside none",
+    });
+  }
+  if (contentOf(attestation.subjects) !== contentOf(subjects)) {
+    throw new TesError("invalid_field", {
+      field: "/attestations",
+      detail: "an attestation is about other files than the release",
+    });
+  }
+  if (named !== null && !named.some(({ sha256 }) => sha256 === sha256Hex(payload))) {
+    throw new TesError("invalid_field", {
+      field: "/attestations",
+      detail: "an attestation is none that the provenance names",
+    });
+  }
+  return attestation;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The writes of publishers: their set, a release, its withdrawal. Signatures are checked here, before the queue. */
 
-import { decodeUtf8, fromBase64Url } from "../core/bytes.ts";
+import { type Bytes, decodeUtf8, fromBase64Url } from "../core/bytes.ts";
 import { type Envelope, pae, parseEnvelope } from "../core/dsse.ts";
 import { TesError } from "../core/errors.ts";
 import { sha256 } from "../core/hash.ts";
@@ -9,7 +9,15 @@ import { MAX_ATTESTATION_BYTES } from "../core/limits.ts";
 import { hashedRekord } from "../core/sigstore.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
-import { contentOf, IN_TOTO_TYPE, parseAttestation, parseRelease, storedFiles } from "../protocol/intoto.ts";
+import {
+  checkNewFiles,
+  contentOf,
+  IN_TOTO_TYPE,
+  missingBeside,
+  parseBeside,
+  parseRelease,
+  storedFiles,
+} from "../protocol/intoto.ts";
 import {
   parseArtifactRequest,
   parsePublishersRequest,
@@ -120,7 +128,9 @@ async function checkEnvelope(context: RouteContext, entity: string, envelope: En
 export const publish: Handler = async (context) => {
   const request = parseReleaseRequest(context.json);
   const envelope = openEnvelope(request.envelope);
-  const { subjects, scope } = parseRelease(envelope.payload);
+  const release = parseRelease(envelope.payload);
+  const { subjects, scope } = release;
+  checkNewFiles(subjects);
   const { entity, version } = scope;
   const by = authorise(context.claims, { verb: "release", entity });
   const { rows } = context.ledger;
@@ -138,16 +148,11 @@ export const publish: Handler = async (context) => {
     signers: signed.signers,
   }));
   const blobs = [signed.blob];
+  const beside: Bytes[] = [];
   for (const json of request.attestations ?? []) {
     const further = await checkEnvelope(context, entity, openEnvelope(json));
-    const attestation = parseAttestation(further.envelope.payload);
-    if (contentOf(attestation.subjects) !== content) {
-      throw new TesError("invalid_field", {
-        field: "/attestations",
-        detail: "an attestation is about other files than the release",
-      });
-    }
-    const { predicateType } = attestation;
+    const { predicateType } = parseBeside(further.envelope.payload, release);
+    beside.push(further.envelope.payload);
     for (const part of further.parts) {
       commands.push({
         kind: "attest",
@@ -160,6 +165,13 @@ export const publish: Handler = async (context) => {
       });
     }
     blobs.push(further.blob);
+  }
+  const [missing] = missingBeside(release, beside);
+  if (missing !== undefined) {
+    throw new TesError("invalid_field", {
+      field: "/attestations",
+      detail: `the provenance names ${missing.name} with the SHA-256 ${missing.sha256}, and it did not come`,
+    });
   }
   const artifacts = storedFiles(subjects);
   const said = { entity, version, content };

@@ -164,6 +164,7 @@ test("a range is what RFC 9110 says", async () => {
     const answer = await fetch(urlOf(stage, digest), { headers: { range } });
     expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([416, "range_unsatisfiable"]);
     expect(answer.headers.get("signature")).not.toBeNull();
+    expect(answer.headers.get("content-range")).toBe(`bytes */${end}`);
   }
   const head = await fetch(urlOf(stage, digest), { method: "HEAD", headers: { range: "bytes=0-1" } });
   expect([head.status, head.headers.get("content-length")]).toEqual([200, String(end)]);

@@ -344,12 +344,18 @@ describe("tes doctor and the signing key", () => {
     expect(running).toMatchObject({ exit: 1, wrong: ["default"] });
     expect(running.said).toMatch(/What runs still holds the right one/);
     expect(running.said).toContain("(signing_key_mismatch)");
-    // What was not written to the database yet counts as well.
-    first.run.child.kill("SIGKILL");
+    // What only the journal has when it is killed counts as well, and looking leaves everything as it lies.
+    const { tes, workerd } = JSON.parse(await read(place, ".tes/lock")) as Record<"tes" | "workerd", { pid: number }>;
+    for (const { pid } of [tes, workerd]) process.kill(pid, "SIGKILL");
     await first.run.exited;
-    const before = await readdir(join(place.dir, ".tes/do/tes-VersionManagementDO"));
+    const objects = join(place.dir, ".tes/do/tes-VersionManagementDO");
+    const before = await readdir(objects);
+    const journals = before.filter((name) => name.endsWith("-wal")).map((name) => stat(join(objects, name)));
+    expect(Math.max(...(await Promise.all(journals)).map(({ size }) => size))).toBeGreaterThan(0);
     expect(await look(place)).toMatchObject({ exit: 1, wrong: ["default", "mobile"] });
-    expect(await readdir(join(place.dir, ".tes/do/tes-VersionManagementDO"))).toEqual(before);
+    expect(await readdir(objects)).toEqual(before);
+    const rotated = place.tes(["doctor"], { env: { VERSION_SIGNING_KEY_V2: own.trim() } });
+    expect(await rotated.exited, rotated.stdout).toBe(0);
     const second = await serve(place, { data: ".tes" });
     expect(await look(place)).toMatchObject({ exit: 1, wrong: ["default", "mobile"] });
     await second.stop();

@@ -11,6 +11,7 @@ const DEEP = [
   "artifacts-attack.test.ts",
   "key-terminal.test.ts",
   "release-broken-off.test.ts",
+  "release-folder.test.ts",
   "release-large.test.ts",
   "release-self.test.ts",
   "release-verifiers.test.ts",

@@ -1,6 +1,6 @@
 /** Files of releases in R2: the same promises as on disk, and what nobody publishes goes away. */
 
-import { reset, runDurableObjectAlarm } from "cloudflare:test";
+import { reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createClient, openImport, TesError } from "../../src/client/index.ts";
@@ -155,6 +155,24 @@ describe("in R2", () => {
     };
     expect(await begin(MAX_ARTIFACT_BYTES)).toBe(200);
     expect(await begin(MAX_ARTIFACT_BYTES + 1)).toBe("artifact_limit");
+  });
+
+  test("a token that names another size breaks off nobody's upload, unless that came to a halt", async () => {
+    const digest = sha256Hex(utf8("shared"));
+    const begin = async (token: string, size: number): Promise<number | string> => {
+      const answer = await post(`/v1/acme/artifacts/${digest}`, { size }, { token });
+      return answer.status === 200 ? jsonOf(answer).size : codeOf(answer);
+    };
+    const [mine, other] = [await mint("acme", ["release:*"]), await mint("acme", ["release:component:x"])];
+    expect(await begin(mine, 6)).toBe(6);
+    expect(await begin(other, 5)).toBe("upload_invalid");
+    // The same size goes on with it: a job that is started again has another token.
+    expect(await begin(other, 6)).toBe(6);
+    expect(await begin(mine, 7)).toBe(7);
+    await runInDurableObject(stubOf("acme"), (_, { storage }) => {
+      storage.sql.exec("UPDATE artifact SET at = at - ?", ARTIFACT_TIMEOUT_MS);
+    });
+    expect(await begin(other, 6)).toBe(6);
   });
 });
 

@@ -55,7 +55,7 @@ export const payloadOf = (
   subject: files.map(({ name, text, ...at }) => ({
     name,
     digest: { sha256: sha256Hex(utf8(text)), sha512: sha512Hex(text) },
-    ...(at.url === "" ? {} : { downloadLocation: at.url ?? `https://files.test/${name}` }),
+    ...(at.url === "" ? {} : { downloadLocation: at.url ?? `https://files.test/${encodeURIComponent(name)}` }),
     annotations: { "tes.size": utf8(text).length },
   })),
   predicateType: "https://slsa.dev/provenance/v1",

@@ -208,10 +208,37 @@ describe("a release", () => {
     expect(await refused(publisher.release({ envelope, attestations: [await about([FILES[0]!])] }))).toBe(
       "invalid_field",
     );
+    // Another version's release, signed by people who were shown this one, goes along with nothing.
+    const rider = await envelopeOf(payload(FILES, {}, "2.0.1"), [ada]);
+    expect(await refused(publisher.release({ envelope, attestations: [rider] }))).toBe("envelope_invalid");
     const done = await publisher.release({ envelope, attestations: [await about(FILES)] });
     expect(done.receipts.map(({ statement }) => statement.type)).toEqual(["release.published", "release.attested"]);
     const { release: proven } = await admin.releaseOf(ENTITY, "1.0.0");
     expect(proven.attestations).toMatchObject([sbom]);
+  });
+
+  test("what the provenance names goes with it, whole: nothing is left out, and nothing else comes along", async () => {
+    await named();
+    const sbomOf = (serial: number) =>
+      payload(FILES, { predicateType: "https://cyclonedx.org/bom", predicate: { bomFormat: "CycloneDX", serial } });
+    const [one, other] = await Promise.all([1, 2].map((serial) => envelopeOf(sbomOf(serial), [ada])));
+    const plain = payload() as { predicate: { runDetails: object } };
+    const digest = { sha256: sha256Hex(utf8(JSON.stringify(sbomOf(1)))) };
+    const byproducts = [{ name: "https://cyclonedx.org/bom", mediaType: "application/vnd.in-toto+json", digest }];
+    const naming = { ...plain.predicate, runDetails: { ...plain.predicate.runDetails, byproducts } };
+    const envelope = await envelopeOf({ ...plain, predicate: naming }, [ada]);
+    expect(await refused(publisher.release({ envelope }))).toBe("invalid_field");
+    expect(await refused(publisher.release({ envelope, attestations: [other!] }))).toBe("invalid_field");
+    expect(await refused(publisher.release({ envelope, attestations: [one!, other!] }))).toBe("invalid_field");
+    expect((await publisher.release({ envelope, attestations: [one!] })).receipts).toHaveLength(2);
+    const { document } = await admin.releaseOf(ENTITY, "1.0.0");
+    const pin = { registry: REGISTRY, genesis: (await admin.trust()).genesis };
+    expect((await verifyRelease(document, pin)).missingAttestations).toEqual([]);
+    // Taken out on the way, it is missed.
+    const cut = structuredClone(document) as unknown as { release: { attestations: unknown[] } };
+    cut.release.attestations = [];
+    const proven = await verifyRelease(cut as unknown as typeof document, pin);
+    expect(proven.missingAttestations).toEqual([{ name: "https://cyclonedx.org/bom", sha256: digest.sha256 }]);
   });
 
   test("a publisher that was removed signs no more, and what it signed before stays", async () => {

@@ -4,7 +4,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { ERRORS, TesError, toTesError } from "../../core/errors.ts";
-import { deriveEd25519, ed25519Kid } from "../../core/keys.ts";
+import { deriveEd25519, ed25519Kid, parseMasterKey } from "../../core/keys.ts";
 import type { EntityView } from "../../protocol/answers.ts";
 import { findCheckout } from "../checkout.ts";
 import { planEdits } from "../files.ts";
@@ -18,6 +18,8 @@ import { locate, type ReachOptions, reach, withReach } from "../reach.ts";
 
 /** `note` does not count as a finding. */
 type Level = "ok" | "note" | "warning" | "error";
+
+const NEXT_KEY = "VERSION_SIGNING_KEY_V2";
 
 interface Check {
   readonly name: string;
@@ -107,6 +109,8 @@ async function checkSigningKey(io: CommandIo, flags: ReachOptions, paths: DataPa
     const master = await readKeyFile(paths.signingKey).catch(() => null);
     // That it cannot be read was told before.
     if (master === null) return [];
+    const text = io.env[NEXT_KEY];
+    const next = text === undefined || text === "" ? null : parseMasterKey(text);
     const { running, logs } = await namedKeys(io, flags, paths);
     if (logs === null) {
       const remedy = "tes serve, and then tes doctor again.";
@@ -119,10 +123,15 @@ async function checkSigningKey(io: CommandIo, flags: ReachOptions, paths: DataPa
         checks.push({ name, level: "ok", text: `is the one that the log of ${registry} names` });
         continue;
       }
+      // After a rotation the next key signs, and comes from the environment.
+      if (next !== null && logKeys.includes((await deriveEd25519(next, "log-ed25519", registry)).x)) {
+        checks.push({ name, level: "ok", text: `$${NEXT_KEY} is the one that the log of ${registry} names` });
+        continue;
+      }
       const { remedy } = ERRORS.signing_key_mismatch;
       const still = running ? " What runs still holds the right one, and would not start again." : "";
-      const text = `${paths.signingKey} is not the key of ${registry}: it makes the log key ${kid}, and the log names ${ed25519Kid(logKeys[0]!)}.${still}`;
-      checks.push({ name, level: "error", text, remedy: `${remedy} (signing_key_mismatch)` });
+      const found = `${paths.signingKey} is not the key of ${registry}: it makes the log key ${kid}, and the log names ${ed25519Kid(logKeys[0]!)}.${still}`;
+      checks.push({ name, level: "error", text: found, remedy: `${remedy} (signing_key_mismatch)` });
     }
     return checks;
   } catch (thrown) {

@@ -3,13 +3,22 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import type { Publishers } from "../../client/publishing.ts";
+import { utf8 } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
-import type { Subject } from "../../protocol/intoto.ts";
+import { sha256Hex } from "../../core/hash.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { type ReachOptions, reach, withReach } from "../reach.ts";
 import { checkFolderNames, DOCUMENT_NAME } from "../release/contents.ts";
-import { createDraft, makeDraft, readDraft, replaceDraft, signDraft } from "../release/draft.ts";
+import {
+  checkDraftFiles,
+  createDraft,
+  makeDraft,
+  type OpenDraft,
+  readDraft,
+  replaceDraft,
+  signDraft,
+} from "../release/draft.ts";
 import { type Finished, finishRelease, planFolder, rehearse } from "../release/finish.ts";
 import { gatherFiles, parseUrlTemplate, subjectsOf } from "../release/gather.ts";
 import type { HashedFile } from "../release/hashing.ts";
@@ -132,10 +141,8 @@ async function create(io: CommandIo, named: string, paths: readonly string[], fl
   if (source.git?.dirty === true)
     printNote(io, "the checkout has changes that are not committed, and the release says so");
   const now = io.now();
-  const payloads = [
-    provenancePayload(subjects, scope, source, now),
-    ...sboms.map((sbom) => sbomPayload(subjects, sbom)),
-  ];
+  const beside = sboms.map((sbom) => sbomPayload(subjects, sbom));
+  const payloads = [provenancePayload(subjects, scope, source, now, beside), ...beside];
   let draft = makeDraft(payloads, files);
   for (const key of keys) draft = await signDraft(draft, key, files, now);
   if (flags.draft !== undefined) {
@@ -183,10 +190,10 @@ function tooFew(threshold: number, signed: number, next: string): TesError {
 async function signDraftFile(io: CommandIo, path: string, paths: readonly string[], flags: SignFlags): Promise<void> {
   const at = resolve(io.cwd, path);
   const opened = await readDraft(at);
-  const { scope, release } = opened;
-  if (!io.json) io.stderr(describeDraft(opened.draft, scope, release.subjects));
+  const { scope } = opened;
+  if (!io.json) io.stderr(describeDraft(opened));
   const keys = await readPublisherKeys(io, flags);
-  const files = await filesOf(io, opened.draft, paths);
+  const files = await filesOf(io, opened, paths);
   let { draft } = opened;
   for (const key of keys) draft = await signDraft(draft, key, files, io.now());
   await replaceDraft(at, { ...draft, files: draft.files.map((file) => ({ ...file, path: pathOf(files, file.name) })) });
@@ -199,7 +206,8 @@ async function publishDraftFile(
   paths: readonly string[],
   flags: PublishFlags,
 ): Promise<void> {
-  const { draft, scope, release } = await readDraft(resolve(io.cwd, path));
+  const opened = await readDraft(resolve(io.cwd, path));
+  const { draft, scope, release } = opened;
   const { client } = await reach(io, { ...flags, registry: flags.registry ?? scope.registry });
   const { genesis } = await client.trust();
   if (genesis !== scope.genesis) {
@@ -211,7 +219,7 @@ async function publishDraftFile(
   if (kids.length < publishers.threshold) {
     throw tooFew(publishers.threshold, kids.length, `have others sign ${path} too`);
   }
-  const files = await filesOf(io, draft, paths);
+  const files = await filesOf(io, opened, paths);
   checkFolderNames(
     files.map(({ name }) => name),
     kids,
@@ -224,29 +232,29 @@ async function publishDraftFile(
   tellFinished(io, finished, flags.copy);
 }
 
-/** The files of a draft as they lie here, hashed. @throws {TesError} `digest_mismatch` for one that is another */
-async function filesOf(io: CommandIo, draft: ReleaseDraft, paths: readonly string[]): Promise<HashedFile[]> {
-  const files = await gatherFiles(io, paths.length > 0 ? paths : draft.files.map(({ path }) => path));
-  for (const { name, sha256, size } of draft.files) {
-    const here = files.find((file) => file.name === name);
-    if (here?.sha256 === sha256 && here.size === size) continue;
-    throw new TesError("digest_mismatch", {
-      detail: `${name} ${here === undefined ? "is not among the files" : "is not the file that the draft is about"}.`,
-    });
-  }
-  const known = new Set(draft.files.map(({ name }) => name));
-  const other = files.find(({ name }) => !known.has(name));
-  if (other !== undefined) throw new TesError("artifact_unknown", { detail: `The draft has no ${other.name}.` });
+/** The files of a draft as they lie here, hashed. @throws {TesError} what {@link checkDraftFiles} finds */
+async function filesOf(io: CommandIo, opened: OpenDraft, paths: readonly string[]): Promise<HashedFile[]> {
+  const files = await gatherFiles(io, paths.length > 0 ? paths : opened.draft.files.map(({ path }) => path));
+  await checkDraftFiles(opened, files);
   return files;
 }
 
 const pathOf = (files: readonly HashedFile[], name: string): string => files.find((file) => file.name === name)!.path;
 
-function describeDraft(draft: ReleaseDraft, target: Target, subjects: readonly Subject[]): string {
-  const rows = subjects.map(({ name, size, sha256 }) => [name, showBytes(size), sha256]);
+/** Everything that somebody signs who signs a draft. */
+function describeDraft({ draft, scope, release, beside }: OpenDraft): string {
+  const { entity, version, registry, genesis } = scope;
+  const rows = release.subjects.map(({ name, size, sha256, downloadLocation = "stored by the authority" }) => [
+    ...[name, showBytes(size), sha256, downloadLocation],
+  ]);
+  const sboms = beside.map(({ predicateType }, i) => {
+    const payload = utf8(draft.payloads[i + 1]!);
+    return `bill of materials: ${predicateType}, ${showBytes(payload.length)}, SHA-256 ${sha256Hex(payload)}\n`;
+  });
   return (
-    `${target.entity}@${target.version}, bills of materials: ${draft.payloads.length - 1}, signed by ${draft.signers.length}\n` +
-    table([{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }], rows)
+    `${entity}@${version} of the registry ${registry}, genesis ${genesis}, signed by ${draft.signers.length}\n` +
+    table([{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }, { title: "from" }], rows) +
+    sboms.join("")
   );
 }
 

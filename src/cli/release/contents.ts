@@ -1,6 +1,7 @@
 /** What lies in the folder of a release beside its files, under which names. */
 
 import { type Bytes, fromBase64Url } from "../../core/bytes.ts";
+import { TesError } from "../../core/errors.ts";
 import type { JsonValue } from "../../core/json.ts";
 import { parseMinisignKey } from "../../core/minisign.ts";
 import { renderSignify } from "../../core/signify.ts";
@@ -97,5 +98,13 @@ export function checkFolderNames(names: readonly string[], kids: readonly string
       ...["minisign.pub", "pem", "allowed_signers"].map((ending) => `${publisherName(kid)}.${ending}`),
     ];
   });
-  checkArtifactNames([...names, DOCUMENT_NAME, SUMS_NAME, TRUSTED_ROOT_NAME, ...beside]);
+  // What is wrong among the files themselves is told first, and in their own words.
+  checkArtifactNames(names);
+  try {
+    checkArtifactNames([...names, DOCUMENT_NAME, SUMS_NAME, TRUSTED_ROOT_NAME, ...beside]);
+  } catch (cause) {
+    if (!(cause instanceof TesError)) throw cause;
+    const detail = `${cause.detail}: the second is what TES writes beside the files.`;
+    throw new TesError(cause.code, { detail, cause });
+  }
 }

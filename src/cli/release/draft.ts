@@ -5,6 +5,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { fromBase64Url, toBase64Url, utf8 } from "../../core/bytes.ts";
 import { pae } from "../../core/dsse.ts";
+import { verifyEd25519 } from "../../core/ed25519.ts";
 import { TesError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
 import { ed25519Kid, importEd25519Public } from "../../core/keys.ts";
@@ -13,15 +14,18 @@ import {
   type Attestation,
   contentOf,
   IN_TOTO_TYPE,
-  parseAttestation,
+  missingBeside,
+  parseBeside,
   parseRelease,
   type ReleaseScope,
+  SBOM_TYPES,
 } from "../../protocol/intoto.ts";
 import { DRAFT_KIND, type DraftSigner, parseReleaseDraft, type ReleaseDraft } from "../../protocol/release-draft.ts";
 import { createExclusive, readSmallFile, reasonOf } from "../local/data.ts";
 import type { HashedFile } from "./hashing.ts";
 import type { PublisherKey } from "./key-file.ts";
 import { signFiles, sumsOf } from "./sidecars.ts";
+import { signerOf } from "./signed-by.ts";
 
 /** 1,000 files, each with two signatures of 16 publishers at some 700 bytes, and five payloads. */
 const MAX_DRAFT_BYTES = 33_554_432;
@@ -31,6 +35,8 @@ export interface OpenDraft {
   readonly draft: ReleaseDraft;
   readonly scope: ReleaseScope;
   readonly release: Attestation;
+  /** Bills of materials. */
+  readonly beside: readonly Attestation[];
 }
 
 /** A draft of payloads and files, unsigned. Paths are those of the files. */
@@ -97,14 +103,28 @@ async function checkDraft(draft: ReleaseDraft, path: string): Promise<OpenDraft>
   const [main, ...others] = draft.payloads.map((payload) => utf8(payload));
   const { scope, ...release } = parseRelease(main!);
   const content = contentOf(release.subjects);
-  for (const other of others) {
-    if (contentOf(parseAttestation(other).subjects) === content) continue;
-    throw new TesError("digest_mismatch", { detail: `${path}: an attestation is about other files.` });
+  const beside = others.map((other) => {
+    const attestation = within(path, () => parseBeside(other, release));
+    // Whoever signs a draft signs all of it: nothing goes along whose meaning is not known here.
+    if (isSbomType(attestation.predicateType)) return attestation;
+    throw new TesError("envelope_invalid", {
+      detail: `${path}: ${attestation.predicateType} is no bill of materials.`,
+    });
+  });
+  const [missing] = missingBeside(release, others);
+  if (missing !== undefined) {
+    throw new TesError("envelope_invalid", {
+      detail: `${path}: ${missing.name}, which the provenance names, is gone.`,
+    });
   }
   if (contentOf(draft.files) !== content) {
     throw new TesError("digest_mismatch", { detail: `${path}: the files are not those that are signed.` });
   }
-  for (const { kid, x, minisignKey, signatures } of draft.signers) {
+  const names = namesOf(draft.files);
+  for (const { kid, x, minisignKey, signatures, files } of draft.signers) {
+    if (namesOf(files) !== names) {
+      throw new TesError("envelope_invalid", { detail: `${path}: ${kid} signed other files than the draft has.` });
+    }
     if (ed25519Kid(x) !== kid || signatures.length !== draft.payloads.length) {
       throw new TesError("key_unknown", { detail: `${path}: a signer is not the one its id names.` });
     }
@@ -121,7 +141,57 @@ async function checkDraft(draft: ReleaseDraft, path: string): Promise<OpenDraft>
   if (new Set(draft.signers.map(({ kid }) => kid)).size !== draft.signers.length) {
     throw new TesError("envelope_invalid", { detail: `${path}: a publisher signed twice.` });
   }
-  return { draft, scope, release };
+  return { draft, scope, release, beside };
+}
+
+const namesOf = (files: readonly { readonly name: string }[]): string =>
+  JSON.stringify(files.map(({ name }) => name).sort());
+
+const isSbomType = (type: string): boolean => Object.values<string>(SBOM_TYPES).includes(type);
+
+function within<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (thrown) {
+    if (!(thrown instanceof TesError)) throw thrown;
+    throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, cause: thrown });
+  }
+}
+
+/**
+ * Holds a draft against its files as they lie here: each is the one that is signed, and every signature for other
+ * people's tools is its signer's, of that very file.
+ *
+ * @throws {TesError} `digest_mismatch`, `artifact_unknown`, `signature_invalid`, `signature_file_invalid`,
+ *   `key_unknown`, `release_other`
+ */
+export async function checkDraftFiles(
+  { draft, release, scope }: OpenDraft,
+  files: readonly HashedFile[],
+): Promise<void> {
+  const here = new Map(files.map((file) => [file.name, file]));
+  for (const { name, size, sha256, sha512 } of release.subjects) {
+    const file = here.get(name);
+    if (file?.size === size && file.sha256 === sha256 && file.sha512 === sha512) continue;
+    throw new TesError("digest_mismatch", {
+      detail: `${name} ${file === undefined ? "is not among the files" : "is not the file that the draft is about"}.`,
+    });
+  }
+  const known = new Set(draft.files.map(({ name }) => name));
+  const other = files.find(({ name }) => !known.has(name));
+  if (other !== undefined) throw new TesError("artifact_unknown", { detail: `The draft has no ${other.name}.` });
+  const sums = utf8(sumsOf(files));
+  for (const { kid, x, minisignKey, sums: overSums, files: signed } of draft.signers) {
+    await verifyEd25519(fromBase64Url(x)!, fromBase64Url(overSums)!, sums).catch((cause: unknown) => {
+      throw new TesError("signature_invalid", { detail: `That of ${kid} over SHA256SUMS in the draft.`, cause });
+    });
+    const keys = { publishers: [{ kid, x }], there: [{ kid, x, id: parseMinisignKey(minisignKey).id }] };
+    for (const { name, minisign, ssh } of signed) {
+      const of = { name, digests: here.get(name)!, bytes: null, version: scope.version };
+      await signerOf("minisign", utf8(minisign), of, keys, null);
+      await signerOf("ssh", utf8(ssh), of, keys, null);
+    }
+  }
 }
 
 /** Writes a new draft, with the paths of its files from where it lies. @throws {TesError} `file_exists`, `file_unwritable` */

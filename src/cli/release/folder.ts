@@ -49,6 +49,7 @@ export async function writeFolder(
   { artifacts, files }: FolderContents,
   onBytes: (bytes: number) => void = () => undefined,
 ): Promise<void> {
+  for (const name of [...artifacts.map((one) => one.name), ...files.keys()]) requirePlain(name);
   const parent = dirname(dir);
   const draft = join(parent, `.${basename(dir)}.${process.pid}.draft`);
   try {
@@ -85,6 +86,12 @@ export async function writeFolder(
   } finally {
     await rm(draft, { recursive: true, force: true });
   }
+}
+
+/** Whoever made the names: nothing is written anywhere but into the folder. */
+function requirePlain(name: string): void {
+  if (name === basename(name) && !/[/\\\0]/.test(name) && name !== "." && name !== ".." && name !== "") return;
+  throw new TesError("artifact_name", { detail: JSON.stringify(name) });
 }
 
 async function publish(draft: string, dir: string): Promise<void> {

@@ -3,10 +3,13 @@
 import type { Bytes } from "../../core/bytes.ts";
 import { canonicalBytes } from "../../core/canonical-json.ts";
 import { TesError } from "../../core/errors.ts";
+import { sha256Hex } from "../../core/hash.ts";
 import type { JsonObject } from "../../core/json.ts";
 import { MAX_ATTESTATION_BYTES } from "../../core/limits.ts";
 import {
   BUILD_TYPE,
+  checkNewFiles,
+  IN_TOTO_TYPE,
   PROVENANCE_TYPE,
   parseAttestation,
   parseRelease,
@@ -21,6 +24,7 @@ import type { Sbom } from "./sbom.ts";
  * The SLSA v1.0 provenance of a release.
  *
  * @param now when it was made, milliseconds
+ * @param beside payloads of the attestations that belong to it
  * @throws {TesError} `attestation_too_large`
  */
 export function provenancePayload(
@@ -28,6 +32,7 @@ export function provenancePayload(
   scope: ReleaseScope,
   source: SourceFacts,
   now: number,
+  beside: readonly Bytes[],
 ): Bytes {
   const { command, builder, invocationId, internalParameters, resolvedDependencies } = source;
   const payload = statementBytes(subjects, PROVENANCE_TYPE, {
@@ -39,6 +44,11 @@ export function provenancePayload(
     },
     runDetails: {
       builder: { id: builder },
+      byproducts: beside.map((payload) => ({
+        name: parseAttestation(payload).predicateType,
+        mediaType: IN_TOTO_TYPE,
+        digest: { sha256: sha256Hex(payload) },
+      })),
       metadata: {
         ...(invocationId === undefined ? {} : { invocationId }),
         // RFC 3339 in whole seconds, as in-toto writes times.
@@ -46,7 +56,7 @@ export function provenancePayload(
       },
     },
   });
-  parseRelease(payload);
+  checkNewFiles(parseRelease(payload).subjects);
   return payload;
 }
 

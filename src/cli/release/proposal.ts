@@ -55,7 +55,8 @@ export function proposeSet(
   if (keys.size > MAX_PUBLISHERS) throw refuse("--add", `there can be ${MAX_PUBLISHERS} at most`);
   const asked = threshold ?? current?.threshold ?? 1;
   if (!Number.isSafeInteger(asked) || asked < 1 || asked > keys.size) {
-    throw refuse("--threshold", `it is from 1 to ${keys.size}, the number of publishers that there would be`);
+    const had = threshold === undefined ? `it would stay ${asked}: give one ` : "it is ";
+    throw refuse("--threshold", `${had}from 1 to ${keys.size}, the number of publishers that there would be`);
   }
   return {
     kind: PROPOSAL_KIND,

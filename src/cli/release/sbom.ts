@@ -2,25 +2,20 @@
 
 import { TesError } from "../../core/errors.ts";
 import { type JsonObject, type JsonValue, parseJson } from "../../core/json.ts";
-import { MAX_JSON_DEPTH, MAX_SBOM_FILE_BYTES } from "../../core/limits.ts";
+import { MAX_ATTESTATION_DEPTH, MAX_SBOM_FILE_BYTES } from "../../core/limits.ts";
+import { SBOM_TYPES } from "../../protocol/intoto.ts";
 import { reasonOf } from "../local/data.ts";
 import { openFile } from "./hashing.ts";
 
-/** Predicate types of in-toto's registry. */
-const PREDICATES = {
-  CycloneDX: "https://cyclonedx.org/bom",
-  SPDX: "https://spdx.dev/Document",
-} as const;
-
-/** The predicate stands one level deep in what is signed, which is read no deeper than any other JSON. */
-const MAX_SBOM_DEPTH = MAX_JSON_DEPTH - 1;
+/** The predicate stands one level deep in what is signed. */
+const MAX_SBOM_DEPTH = MAX_ATTESTATION_DEPTH - 1;
 
 export interface Sbom {
   readonly path: string;
-  readonly format: keyof typeof PREDICATES;
+  readonly format: keyof typeof SBOM_TYPES;
   /** Of the specification, as the document names it: `1.6`, `SPDX-2.3`. */
   readonly version: string;
-  readonly predicateType: (typeof PREDICATES)[keyof typeof PREDICATES];
+  readonly predicateType: (typeof SBOM_TYPES)[keyof typeof SBOM_TYPES];
   /** The document, as it becomes the predicate of an attestation. */
   readonly document: JsonObject;
 }
@@ -69,7 +64,7 @@ export function recognizeSbom(json: JsonValue, path: string): Omit<Sbom, "path">
       throw refuse("it names no specVersion of CycloneDX.");
     }
     if (json.components !== undefined && !Array.isArray(json.components)) throw refuse("its components are no list.");
-    return { format: "CycloneDX", version: specVersion, predicateType: PREDICATES.CycloneDX, document: json };
+    return { format: "CycloneDX", version: specVersion, predicateType: SBOM_TYPES.CycloneDX, document: json };
   }
   if (spdxVersion !== undefined) {
     if (typeof spdxVersion !== "string" || !/^SPDX-2\.\d{1,3}$/.test(spdxVersion)) {
@@ -77,12 +72,12 @@ export function recognizeSbom(json: JsonValue, path: string): Omit<Sbom, "path">
     }
     if (json.SPDXID !== "SPDXRef-DOCUMENT") throw refuse("its SPDXID is not that of a document.");
     if (json.packages !== undefined && !Array.isArray(json.packages)) throw refuse("its packages are no list.");
-    return { format: "SPDX", version: spdxVersion, predicateType: PREDICATES.SPDX, document: json };
+    return { format: "SPDX", version: spdxVersion, predicateType: SBOM_TYPES.SPDX, document: json };
   }
   // SPDX 3 is JSON-LD: the context names the version.
   const context = /^https:\/\/spdx\.org\/rdf\/(3\.\d+\.\d+)\//.exec(String(json["@context"]));
   if (context !== null && Array.isArray(json["@graph"])) {
-    return { format: "SPDX", version: `SPDX-${context[1]}`, predicateType: PREDICATES.SPDX, document: json };
+    return { format: "SPDX", version: `SPDX-${context[1]}`, predicateType: SBOM_TYPES.SPDX, document: json };
   }
   throw refuse("it is neither CycloneDX (bomFormat) nor SPDX (spdxVersion) in JSON.");
 }

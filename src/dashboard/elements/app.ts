@@ -13,9 +13,10 @@ import { type Incident, Registry } from "../model/registry.ts";
 import { addressOf, parseAddress, type Route, TABS, type Tab } from "../model/route.ts";
 import { chosenTheme, type Theme, turnTheme } from "../model/theme.ts";
 import { findingOf } from "../model/verdict.ts";
-import { say, visible } from "../model/words.ts";
+import { say } from "../model/words.ts";
 import "./badge.ts";
 import { bannerOf, noticeOf, unfetched } from "./banner.ts";
+import { barOf } from "./bar.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
 import "./digest.ts";
@@ -320,10 +321,23 @@ export class App extends LitElement {
     const { tab } = this.route;
     const tree = tab === "entities" && registry.state !== undefined && registry.failure === undefined;
     const [named = ""] = this.route.rest;
+    // Nothing else in the metrics takes the focus: who scrolls by keyboard scrolls the whole.
+    const scrolls = tab === "metrics" ? 0 : -1;
     document.title = `${isEntityId(named) ? named : registry.name} · TES`;
     return html`
       <a class="skip" href="#main" @click=${this.#skip}>To the content</a>
-      ${this.#bar()}
+      ${barOf({
+        registry,
+        registries: this.registries,
+        signed: this.#access.signed,
+        theme: this.theme,
+        tick: this.tick,
+        switched: this.#switched,
+        find: () => this.renderRoot.querySelector<Palette>("tes-palette")?.open(),
+        turn: this.#turn,
+        signIn: () => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open(),
+        signOut: () => void this.#access.signOut(),
+      })}
       <nav aria-label="Pages"><ul>
         ${TABS.map(
           (name) =>
@@ -337,7 +351,7 @@ export class App extends LitElement {
             ? html`<aside class="tree" aria-label="Entities"><tes-tree .registry=${registry} .access=${this.#access} .tick=${this.tick} .chosen=${this.route.rest[0]}></tes-tree></aside>`
             : nothing
         }
-        <main id="main" tabindex="-1">${this.#content()}</main>
+        <main id="main" tabindex=${scrolls}>${this.#content()}</main>
         ${
           this.subject === undefined
             ? nothing
@@ -350,36 +364,6 @@ export class App extends LitElement {
       <tes-bump .registry=${registry} .access=${this.#access} .tick=${this.tick}></tes-bump>
       <tes-sign-in .registry=${registry} .access=${this.#access}></tes-sign-in>
     `;
-  }
-
-  #bar() {
-    const registry = this.#registry;
-    const names = this.registries.includes(registry.name) ? this.registries : [registry.name, ...this.registries];
-    const signed = this.#access.signed;
-    return html`<header class="bar">
-      <a class="mark" href=${addressOf(registry.name, "entities")} aria-label="TES, ${registry.name}"
-        ><svg viewBox="0 0 32 32" aria-hidden="true"><path class="hex" d="M16 1.5 28.6 8.75v14.5L16 30.5 3.4 23.25V8.75z" /><path class="tick" d="m9.6 16.4 4.3 4.3 8.6-9" /></svg
-        ><span>TES</span></a>
-      ${
-        names.length > 1
-          ? html`<label class="hidden-label" for="registry">Registry</label>
-              <select id="registry" @change=${this.#switched}>${names.map((name) => html`<option ?selected=${name === registry.name}>${name}</option>`)}</select>`
-          : html`<span class="name">${registry.name}</span>`
-      }
-      <button type="button" class="find" @click=${() => this.renderRoot.querySelector<Palette>("tes-palette")?.open()}>
-        <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5" /><path d="m10.5 10.5 3.5 3.5" /></svg><span>Find or do</span><kbd>Ctrl K</kbd>
-      </button>
-      <span class="gap"></span>
-      <button type="button" class="plain theme" aria-label=${this.theme === "light" ? "Dark theme" : "Light theme"} @click=${this.#turn}>
-        <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" /><path class="half" d="M8 2a6 6 0 0 1 0 12z" /></svg>
-      </button>
-      ${
-        signed === undefined
-          ? html`<button type="button" class="plain" @click=${() => this.renderRoot.querySelector<SignIn>("tes-sign-in")?.open()}>Sign in</button>`
-          : html`<button type="button" class="plain who" title="Scopes: ${visible(signed.scope.join(", "))}" @click=${() => void this.#access.signOut()}><span class="sub foreign">${visible(signed.sub ?? "Signed in")}</span><span class="muted">Sign out</span></button>`
-      }
-      <tes-pulse .registry=${registry} .tick=${this.tick}></tes-pulse>
-    </header>`;
   }
 
   #content() {

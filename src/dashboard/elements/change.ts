@@ -44,6 +44,7 @@ export class Change extends Panel {
         padding-bottom: var(--s24);
       }
       li > tes-badge {
+        align-self: start;
         margin-top: 1px;
         font-size: 17px;
       }

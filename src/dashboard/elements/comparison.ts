@@ -10,6 +10,9 @@ import "./badge.ts";
 import "./change.ts";
 import { define, Panel } from "./panel.ts";
 
+/** No room for the word beside the shape. */
+const NARROW = matchMedia("(max-width: 700px)");
+
 export class Comparison extends Panel {
   static override properties = {
     ...Panel.properties,
@@ -39,8 +42,11 @@ export class Comparison extends Panel {
         color: var(--accent-text);
         font-weight: 600;
       }
+      td {
+        vertical-align: middle;
+      }
       td button {
-        margin-left: calc(-1 * var(--s8));
+        margin-left: calc(-1 * var(--s12));
       }
       .ground {
         margin-bottom: var(--s16);
@@ -53,6 +59,17 @@ export class Comparison extends Panel {
       @media (max-width: 700px) {
         :host {
           padding: var(--s16);
+        }
+        .scroll-x table {
+          min-width: 0;
+        }
+        th,
+        td {
+          padding-right: var(--s8);
+        }
+        td button {
+          margin: 0;
+          padding: 0 var(--s8);
         }
       }
     `,
@@ -90,13 +107,13 @@ export class Comparison extends Panel {
   #table(compared: Compared) {
     const { from, to, changes } = compared.diff;
     return html`<div class="scroll-x" tabindex="0" role="region" aria-label="What is not the same"><table>
-      <thead><tr><th scope="col">Entity</th><th scope="col">At ${count(from)}</th><th scope="col">At ${count(to)}</th><th scope="col">Both sides</th></tr></thead>
+      <thead><tr><th scope="col">Entity</th><th scope="col">At ${count(from)}</th><th scope="col">At ${count(to)}</th><th scope="col">Proof</th></tr></thead>
       <tbody>${changes.map((change) => {
         const { entity, before, after } = change;
         return html`<tr>
           <td class="break"><a href=${addressOf(this.registry.name, "entities", entity)}>${entity}</a></td>
           <td class="muted">${before === null ? "not there yet" : html`<code>${before.version}</code>`}</td>
-          <td>${after === null ? "not there" : html`<code><b>${after.version}</b></code>`}${after?.retired === true ? " retired" : nothing}</td>
+          <td>${after === null ? "not there" : html`<code><b>${after.version}</b></code>`}${after?.retired === true ? html` <span class="small muted">retired</span>` : nothing}</td>
           <td><button type="button" class="plain" @click=${() => this.tellPage("evidence", { kind: "change", compared, change })}>${this.#badge(compared, change)}<span class="hidden-label">, show the evidence for ${entity}</span></button></td>
         </tr>`;
       })}</tbody>
@@ -107,7 +124,7 @@ export class Comparison extends Panel {
     const { standing } = compared.row(change);
     // What was not there no statement proves: the other side alone is green.
     const one = standing === "proven" && change.before === null;
-    return html`<tes-badge standing=${standing} word=${one ? "Newer side proven here" : nothing}></tes-badge>`;
+    return html`<tes-badge ?bare=${NARROW.matches} standing=${standing} word=${one ? "Newer side proven here" : nothing}></tes-badge>`;
   }
 
   async #compare(key: string): Promise<void> {

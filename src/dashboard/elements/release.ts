@@ -82,6 +82,36 @@ export class Release extends Panel {
       .plain-link {
         font-size: var(--t12);
       }
+      .files td {
+        vertical-align: middle;
+      }
+      @media (max-width: 700px) {
+        /* A file is a card there: what it is called, its digest, and where it comes from, below each other. */
+        .files thead {
+          position: absolute;
+          clip-path: inset(50%);
+        }
+        .scroll-x .files {
+          min-width: 0;
+        }
+        .files,
+        .files tbody {
+          display: block;
+        }
+        .files tr {
+          display: grid;
+          grid-template-columns: minmax(0, 1fr) auto;
+          padding: var(--s12) 0;
+          border-bottom: 1px solid var(--line-soft);
+        }
+        .files td {
+          padding: var(--s4) 0;
+          border: 0;
+        }
+        .files td:nth-child(n + 3) {
+          grid-column: 1 / -1;
+        }
+      }
     `,
   ];
 
@@ -150,14 +180,14 @@ export class Release extends Panel {
       </section>
       <section>
         <h2>${plural(subjects.length, "file")}</h2>
-        <div class="scroll-x" tabindex="0" role="region" aria-label="Files"><table>
-          <thead><tr><th scope="col">Name</th><th scope="col">Size</th><th scope="col">SHA-256</th><th scope="col">Where</th></tr></thead>
-          <tbody>${subjects.slice(0, MAX_FILES_SHOWN).map(
-            ({ name, size, sha256, downloadLocation }) => html`<tr>
-              <td class="break">${visible(name)}</td>
-              <td class="muted">${bytes(size)}</td>
-              <td><tes-digest value=${sha256} label="SHA-256 of ${visible(name)}"></tes-digest></td>
-              <td class="break muted">${downloadLocation == null ? this.#fetched({ name, size, sha256 }) : visible(downloadLocation)}</td>
+        <div class="scroll-x" tabindex="0" role="region" aria-label="Files"><table class="files" role="table">
+          <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Name</th><th scope="col" role="columnheader">Size</th><th scope="col" role="columnheader">SHA-256</th><th scope="col" role="columnheader">Where</th></tr></thead>
+          <tbody role="rowgroup">${subjects.slice(0, MAX_FILES_SHOWN).map(
+            ({ name, size, sha256, downloadLocation }) => html`<tr role="row">
+              <td class="break" role="cell">${visible(name)}</td>
+              <td class="muted" role="cell">${bytes(size)}</td>
+              <td role="cell"><tes-digest value=${sha256} label="SHA-256 of ${visible(name)}"></tes-digest></td>
+              <td class="break muted" role="cell">${downloadLocation == null ? this.#fetched({ name, size, sha256 }) : visible(downloadLocation)}</td>
             </tr>`,
           )}</tbody>
         </table></div>

@@ -119,8 +119,8 @@ export class Tree extends Panel {
       }
       .retired .id,
       .retired .version {
+        color: var(--muted);
         text-decoration: line-through;
-        opacity: 0.7;
       }
       .foot a {
         display: none;

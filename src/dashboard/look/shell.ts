@@ -172,6 +172,10 @@ export const shell = css`
   .banner.notice {
     background: var(--accent-wash);
   }
+  .banner.notice .row {
+    gap: var(--s4) var(--s8);
+    font-size: var(--t13);
+  }
   .banner.refused {
     border-bottom-color: var(--refused);
     background: var(--refused-wash);
@@ -263,9 +267,16 @@ export const shell = css`
       padding-left: var(--s12);
     }
     .mark span,
-    .find span,
     .name {
       display: none;
+    }
+    /* Still the button's name. */
+    .find span {
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
     }
     .find {
       flex: none;
@@ -285,7 +296,7 @@ export const shell = css`
     .columns.with-tree.chosen .tree {
       display: none;
     }
-    .tree {
+    aside.tree {
       border-right: 0;
     }
     .drawer {

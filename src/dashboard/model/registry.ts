@@ -12,6 +12,7 @@ import type {
 } from "../../client/index.ts";
 import { type ErrorCode, type Pin, TesError } from "../../client/index.ts";
 import { type Handover, handoverOf, type Noted } from "./handover.ts";
+import { movedBy } from "./moved.ts";
 import { createProofs, type Proof, type Proofs } from "./proofs.ts";
 import { asTesError, findingOf } from "./verdict.ts";
 import { versionIn } from "./words.ts";
@@ -356,26 +357,12 @@ export class Registry extends EventTarget {
 
   /** A statement that was proved moves what is shown, without asking again. */
   #apply(statement: Statement | undefined): void {
-    const entities = new Map(this.entities);
-    const { seq = 0, at = 0 } = statement ?? {};
     switch (statement?.type) {
-      case "version.bumped":
-        for (const { entity, to } of statement.changes) {
-          const before = entities.get(entity);
-          if (before !== undefined) entities.set(entity, { ...before, version: to, seq, at });
-        }
+      case undefined:
+      case "registry.restored":
+        // What it changes is not in it, or not known here.
+        void this.refresh().catch((thrown) => this.failed(thrown, "the state"));
         break;
-      case "entity.declared": {
-        const { entity, version, strategy, parent, files, metadata } = statement;
-        const labels = metadata === undefined ? {} : { metadata };
-        entities.set(entity, { entity, version, strategy, parent, files, ...labels, seq, at });
-        break;
-      }
-      case "entity.retired": {
-        const before = entities.get(statement.entity);
-        if (before !== undefined) entities.set(statement.entity, { ...before, retired: true, seq, at });
-        break;
-      }
       case "registry.moved":
         // Which keys come next is in the chain, and shown once it is verified.
         void this.client
@@ -383,13 +370,9 @@ export class Registry extends EventTarget {
           .then(() => this.#learn())
           .catch((thrown) => this.failed(thrown, "the chain of keys"));
         break;
-      case "registry.restored":
-      case undefined:
-        // What it changes is not in it, or not known here.
-        void this.refresh().catch((thrown) => this.failed(thrown, "the state"));
-        break;
+      default:
+        if (statement !== undefined) this.entities = movedBy(this.entities, statement);
     }
-    this.entities = entities;
   }
 
   #proved(): void {

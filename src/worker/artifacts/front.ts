@@ -58,7 +58,7 @@ export async function answerArtifact(
       await request.body?.cancel();
       return say(ask);
     }
-    const fault = await takePart(request, env, object, digest!, Number(n));
+    const fault = await takePart(request, env, registry, object, digest!, Number(n));
     return say(fault === null ? ask : { ...ask, ...fault });
   }
   const ask = await askOf(request, url, authorityOf(url), registry);
@@ -72,7 +72,10 @@ export async function answerArtifact(
     if (!isTold(found)) return say({ ...ask, ...faultOf(found) });
     const served = await serve(request, env, registry, digest!, found.ok, defer);
     if (served instanceof Response) return served;
-    return say({ ...ask, ...served });
+    const refusal = await say({ ...ask, ...served });
+    // RFC 9110 section 15.5.17: how long it is.
+    if (refusal.status === 416) refusal.headers.set("content-range", `bytes */${found.ok.size}`);
+    return refusal;
   }
   return say(ask);
 }
@@ -81,6 +84,7 @@ export async function answerArtifact(
 async function takePart(
   request: Request,
   env: WorkerEnv,
+  registry: string,
   object: ArtifactCalls,
   digest: string,
   n: number,
@@ -112,7 +116,10 @@ async function takePart(
   const [stored, whole] = await Promise.allSettled([put, matches]);
   if (stored.status === "rejected") {
     // Either the sender broke off, or storage did: the sender may try again.
-    report("object", "artifact.part_failed", { registry: "", meta: { cause: String(stored.reason).slice(0, 200) } });
+    report("object", "artifact.part_failed", {
+      registry,
+      meta: { digest, n, cause: String(stored.reason).slice(0, 200) },
+    });
     return wrong("upload_invalid", "The part did not come whole. Send it again.");
   }
   if (whole.status === "rejected" || !whole.value) {

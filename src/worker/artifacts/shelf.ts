@@ -6,6 +6,7 @@
 import { TesError } from "../../core/errors.ts";
 import {
   ARTIFACT_PART_BYTES,
+  ARTIFACT_TIMEOUT_MS,
   COLLECT_RETRY_MS,
   MAX_ARTIFACT_BYTES,
   MAX_OPEN_UPLOADS,
@@ -167,6 +168,12 @@ export function createShelf<O extends { readonly ledger: Ledger }>(parts: ShelfP
       }
       // Whoever said another size was wrong about it, or is now: what they brought cannot become this file.
       if (before !== undefined) {
+        // Which of the two is wrong shows at the end alone: nobody breaks off what another is bringing.
+        if (before.by !== by && before.at > now - ARTIFACT_TIMEOUT_MS) {
+          throw new TesError("upload_invalid", {
+            detail: `Another token is bringing this file with ${before.size} bytes. Is the size right? Then try again in ${ARTIFACT_TIMEOUT_MS / 60_000} minutes.`,
+          });
+        }
         giveUp(before);
         await place.remove(placedOf(before));
         forget(before);

@@ -58,6 +58,7 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
     expect(await textOf(page)).not.toContain("unannounced");
     await page.goBack();
     await page.goForward();
+    await page.getByRole("heading", { name: "This registry is read by holders of a token." }).waitFor();
     expect(await textOf(page)).not.toContain("unannounced");
     expect(complaints).toEqual([]);
     await context.close();
@@ -82,7 +83,7 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
     await signIn(page, stage.token({ scope: ["read", "watch"] }));
     await page.getByLabel("Registry").selectOption("hidden");
     await page.getByRole("heading", { name: "This registry is read by holders of a token." }).waitFor();
-    expect(await page.getByRole("button", { name: "Sign out" }).count()).toBe(0);
+    await page.getByRole("button", { name: "Sign out" }).waitFor({ state: "hidden" });
     await signIn(page, insider());
     await page.getByRole("treeitem", { name: /unannounced/ }).waitFor();
     await page.getByLabel("Registry").selectOption("default");
@@ -95,10 +96,10 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
       location.hash = "#/nowhere/entities";
     });
     await page.getByRole("heading", { name: /There is no registry named nowhere/ }).waitFor();
-    expect(await page.getByLabel("Registry").inputValue()).toBe("nowhere");
+    await expect.poll(() => page.getByLabel("Registry").inputValue()).toBe("nowhere");
     await page.goBack();
     await page.getByRole("treeitem", { name: /agent:scout/ }).waitFor();
-    expect(await page.getByLabel("Registry").inputValue()).toBe("default");
+    await expect.poll(() => page.getByLabel("Registry").inputValue()).toBe("default");
     // With all that the bar can hold, on the narrowest screen, what the pulse says is whole.
     await page.setViewportSize({ width: 360, height: 780 });
     const right = async (): Promise<number> => {
@@ -106,10 +107,10 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
       return Math.round(box!.x + box!.width);
     };
     await page.getByText("live", { exact: true }).first().waitFor();
-    expect(await right()).toBeLessThanOrEqual(360);
+    await expect.poll(right).toBeLessThanOrEqual(360);
     await context.setOffline(true);
     await page.getByText("out of reach", { exact: true }).first().waitFor();
-    expect(await right()).toBeLessThanOrEqual(360);
+    await expect.poll(right).toBeLessThanOrEqual(360);
     await context.close();
   });
 
@@ -190,7 +191,7 @@ describe.skipIf(noBrowser !== undefined)("what is guarded", () => {
     await page.getByText("complete", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Replay against this authority" }).click();
     await page.getByText("Nothing contradicts it.").waitFor();
-    expect(await page.getByText("Holds", { exact: true }).count()).toBe(5);
+    await expect.poll(() => page.getByText("Holds", { exact: true }).count()).toBe(5);
 
     const paste = page.getByLabel("The log's JSON");
     await paste.fill(logOf({ key: { keyid: "x".repeat(43), slot: "VERSION_SIGNING_KEY", source: "env", kept: "-" } }));

@@ -1,11 +1,13 @@
 /** The page itself: what it weighs, how soon it is of use, whether everyone can use it, and that text stays text. */
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createClient } from "../../../src/client/index.ts";
 import { noBrowser } from "../support/browser.ts";
 import { launch, raise, type Stage, settled, signIn, sit, standBetween, textOf } from "../support/dashboard.ts";
 import { envelopeOf, publisherOf, setRequest } from "../support/publisher.ts";
@@ -16,6 +18,7 @@ const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const MAX_COLD_BYTES = 150_000;
 const MAX_COLD_MS = 1_000;
 const SCRIPT = `<img src=x onerror="window.ran=1"><script>window.ran=1</script>\${window.ran=1}javascript:window.ran=1`;
+const STORED = createHash("sha256").update("stored here").digest("hex");
 const PAGES = [
   "entities",
   "entities/about",
@@ -47,11 +50,19 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
       ],
     });
     await stage.post("/v1/default/bump", { entity: "global:main", scope: "minor", reason: SCRIPT });
+    await stage.post("/v1/default/entities/component:labelled/retire", {});
     const { genesis } = (await (await fetch(`${stage.url}/v1/default`)).json()) as { genesis: string };
     const scope = { registry: "default", genesis, entity: "global:main" };
     const [ada, grace] = [publisherOf("ada"), publisherOf("grace")];
     await stage.post("/v1/default/publishers/global:main", setRequest(scope, 1, [ada, grace], 2));
-    const release = envelopeOf({ ...scope, version: "2.5.0" }, [{ name: "tes & son'.tar", text: "a" }], [ada, grace], {
+    const client = createClient({ url: stage.url, token: stage.token(), trustFirst: true });
+    const stored = new TextEncoder().encode("stored here");
+    await client.upload({ sha256: STORED, size: stored.length, read: async () => stored });
+    const files = [
+      { name: "tes & son'.tar", text: "a" },
+      { name: "stored.tar", bytes: stored, stored: true },
+    ];
+    const release = envelopeOf({ ...scope, version: "2.5.0" }, files, [ada, grace], {
       predicate: {
         buildDefinition: {
           buildType: "urn:tes:release:v1",
@@ -108,10 +119,18 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
     expect(Math.min(...times)).toBeLessThan(MAX_COLD_MS);
   });
 
-  test.each(["dark", "light"] as const)("axe finds nothing serious on any page, %s", async (colorScheme) => {
+  test.each([
+    ["dark", 1440],
+    ["light", 1440],
+    ["light", 360],
+  ] as const)("axe finds nothing serious on any page, %s at %d px", async (colorScheme, width) => {
     const axe = readFileSync(AXE, "utf8");
     // The page's own policy lets no such script in: it comes in beside it, as the browser's tools do.
-    const { page, context } = await sit(browser, `${stage.url}/dash`, { colorScheme, bypassCSP: true });
+    const { page, context } = await sit(browser, `${stage.url}/dash`, {
+      colorScheme,
+      bypassCSP: true,
+      viewport: { width, height: 800 },
+    });
     await signIn(page, stage.token({ scope: ["admin"] }));
     await page.evaluate(axe);
     const look = async (where: string): Promise<string[]> => {
@@ -135,6 +154,10 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
       await goTo(page, where);
       found.push(...(await look(where)));
     }
+    await goTo(page, "history/diff/1/6");
+    await page.getByRole("button", { name: /show the evidence for global:main/ }).click();
+    await page.getByText("Given by").first().waitFor();
+    found.push(...(await look("the evidence for both sides")));
     await goTo(page, "entities/global:main");
     await page.getByRole("button", { name: "Bump…" }).click();
     await page.getByRole("list", { name: "Plan" }).waitFor();
@@ -166,7 +189,7 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
     await goTo(page, "entities/global:main");
     await page.getByText("<img src=x onerror=").first().waitFor();
     await goTo(page, "releases/global:main/2.5.0");
-    expect(await textOf(page)).toContain("tes & son'.tar");
+    await expect.poll(() => textOf(page)).toContain("tes & son'.tar");
     await page.getByText("<script>window.ran=1</script>").first().waitFor();
     await goTo(page, "guards");
     await page.getByLabel("The log's JSON").fill(`{"format":"${SCRIPT.replaceAll('"', "'")}"}`);

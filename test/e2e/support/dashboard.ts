@@ -283,6 +283,9 @@ export function launch(proxy?: string): Promise<Browser> {
   });
 }
 
+/** What is waited for comes soon, and on a machine that has other work, later. A test that fails waits that long once. */
+const PATIENCE_MS = 60_000;
+
 /** One person at one page. */
 export interface Person {
   readonly page: Page;
@@ -301,6 +304,7 @@ export async function sit(
     reducedMotion: "reduce",
     ...options,
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   return { context, ...(await openPage(context, address)) };
 }
 

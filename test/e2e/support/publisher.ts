@@ -73,7 +73,7 @@ export function envelopeOf(
         return {
           name: file.name,
           digest: { sha256: sha256(bytes).toString("hex"), sha512: createHash("sha512").update(bytes).digest("hex") },
-          ...(file.stored === true ? {} : { downloadLocation: `https://files.test/${file.name}` }),
+          ...(file.stored === true ? {} : { downloadLocation: `https://files.test/${encodeURIComponent(file.name)}` }),
           annotations: { "tes.size": bytes.length },
         };
       }),

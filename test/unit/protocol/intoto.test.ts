@@ -1,13 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { utf8 } from "../../../src/core/bytes.ts";
+import { sha256Hex } from "../../../src/core/hash.ts";
 import {
   MAX_ARTIFACT_BYTES,
   MAX_ATTESTATION_BYTES,
   MAX_ATTESTATION_DEPTH,
   MAX_RELEASE_FILES,
 } from "../../../src/core/limits.ts";
-import { contentOf, parseAttestation, parseRelease } from "../../../src/protocol/intoto.ts";
+import {
+  checkNewFiles,
+  contentOf,
+  missingBeside,
+  parseAttestation,
+  parseBeside,
+  parseRelease,
+  SBOM_TYPES,
+} from "../../../src/protocol/intoto.ts";
 import { refusalOf } from "../core/refusal.ts";
 
 type Loose = ReturnType<typeof JSON.parse>;
@@ -15,7 +24,7 @@ const SCOPE = { registry: "default", genesis: "0".repeat(64), entity: "global:ma
 const subjectOf = (name: string, size = 8) => ({
   name,
   digest: { sha256: "1".repeat(64), sha512: "2".repeat(128) },
-  downloadLocation: `https://files.test/${name}`,
+  downloadLocation: `https://files.test/${encodeURIComponent(name)}`,
   annotations: { "tes.size": size },
 });
 const STATEMENT = {
@@ -47,6 +56,7 @@ test("a release says which files, of which version of what, in which registry", 
     scope: SCOPE,
     predicateType: STATEMENT.predicateType,
     predicate: STATEMENT.predicate,
+    named: null,
     subjects: [
       {
         name: "tool.tgz",
@@ -103,6 +113,74 @@ describe("is refused with", () => {
     ["one name twice", bent("subject", ([one]) => [one, one]), "artifact_name_collision"],
   ])("%s", (_, json, code) => {
     expect(codeOf(json)).toBe(code);
+  });
+});
+
+describe("files of a new release", () => {
+  const code = (change: object) =>
+    refusalOf(() => checkNewFiles(parseRelease(bytesOf(bent("subject", ([one]) => [{ ...one, ...change }]))).subjects));
+
+  test.each([
+    ["https://files.test/a%20b.tgz?x=1#y", "accepted"],
+    ["https://name:password@files.test/a", "envelope_invalid"],
+    ["https://name@files.test/a", "envelope_invalid"],
+    ["https://files.test/a\u202eb", "envelope_invalid"],
+    ["https://files.test/a b", "envelope_invalid"],
+    ["https://files.test/\u00e9", "envelope_invalid"],
+  ])("the address %s: %s", (downloadLocation, expected) => {
+    expect(code({ downloadLocation })).toBe(expected);
+  });
+
+  test("a name that a command would take for an option", () => {
+    expect([code({ name: "-rf" }), code({ name: "--help" }), code({ name: "a-rf" })]).toEqual([
+      "artifact_name",
+      "artifact_name",
+      "accepted",
+    ]);
+  });
+});
+
+describe("attestations that a provenance names", () => {
+  const sbomOf = (serial: number) =>
+    bytesOf({ ...STATEMENT, predicateType: SBOM_TYPES.CycloneDX, predicate: { bomFormat: "CycloneDX", serial } });
+  const named = (payloads: readonly Uint8Array[], more: readonly object[] = []) =>
+    bent("predicate.runDetails.byproducts", () => [
+      ...payloads.map((payload) => ({
+        name: SBOM_TYPES.CycloneDX,
+        mediaType: "application/vnd.in-toto+json",
+        digest: { sha256: sha256Hex(payload) },
+      })),
+      ...more,
+    ]);
+  const beside = (json: unknown, payload: Uint8Array) =>
+    refusalOf(() => parseBeside(payload, parseRelease(bytesOf(json))));
+
+  test("are those and no others; where none are named, any may be there", () => {
+    const [one, other] = [sbomOf(1), sbomOf(2)];
+    expect(beside(named([one]), one)).toBe("accepted");
+    expect(beside(named([one]), other)).toBe("invalid_field");
+    expect(beside(named([]), one)).toBe("invalid_field");
+    expect(beside(STATEMENT, one)).toBe("accepted");
+    const release = parseRelease(bytesOf(named([one, other])));
+    expect(missingBeside(release, [other, one])).toEqual([]);
+    expect(missingBeside(release, [other])).toEqual([{ name: SBOM_TYPES.CycloneDX, sha256: sha256Hex(one) }]);
+    expect(missingBeside(parseRelease(bytesOf(STATEMENT)), [])).toEqual([]);
+  });
+
+  test("are told from what else a build leaves behind", () => {
+    const log = { name: "build.log", digest: { sha256: "3".repeat(64) }, mediaType: "text/plain" };
+    expect(parseRelease(bytesOf(named([], [log, {}, { mediaType: "application/vnd.in-toto+json" }]))).named).toEqual(
+      [],
+    );
+    expect(codeOf(bent("predicate.runDetails.byproducts", () => ["x"]))).toBe("envelope_invalid");
+    expect(codeOf(bent("predicate.runDetails.byproducts", () => ({})))).toBe("envelope_invalid");
+  });
+
+  test("are never a provenance, nor about other files", () => {
+    const rider = bytesOf(bent("predicate.buildDefinition.externalParameters.version", () => "2.0.0"));
+    expect(beside(named([rider]), rider)).toBe("envelope_invalid");
+    const other = bytesOf({ ...STATEMENT, predicateType: SBOM_TYPES.SPDX, subject: [subjectOf("other.tgz")] });
+    expect(beside(named([other]), other)).toBe("invalid_field");
   });
 });
 

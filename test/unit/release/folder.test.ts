@@ -68,3 +68,12 @@ test("a draft of a killed run is cleared away, that of a living one is not, nor 
   await writeFolder(out(), { artifacts: [], files: new Map([["a", "1"]]) });
   expect(await beside()).toEqual([`.app-1.2.3.${process.ppid}.draft`, `.other.${dead}.draft`, "app-1.2.3"].sort());
 });
+
+test.each(["../x", "/tmp/x", "a/b", "..", ".", "", "a\0b", "a\\b"])("a name %j is written nowhere", async (name) => {
+  await expect(writeFolder(out(), { artifacts: [], files: new Map([[name, "x"]]) })).rejects.toMatchObject({
+    code: "artifact_name",
+  });
+  const artifacts = [{ ...(await artifact("a.tgz", "a")), name }];
+  await expect(writeFolder(out(), { artifacts, files: new Map() })).rejects.toMatchObject({ code: "artifact_name" });
+  expect(await readdir(dir)).toEqual(["a.tgz"]);
+});
