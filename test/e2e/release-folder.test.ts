@@ -123,6 +123,14 @@ test("every signature, key and list in the folder is proved, and each that was c
   expect(await changed(`${short}.sigstore.json`, () => "{}")).toEqual([
     `${short}.sigstore.json refused bundle_unsupported`,
   ]);
+
+  // Handed on without its bill of materials, the release says that it has one.
+  await done(place, ["trust", "export", "--out", "trust.json"]);
+  await mkdir(join(place.dir, "got"));
+  for (const name of ["app.tgz", `${short}.sigstore.json`]) await cp(at(name), join(place.dir, "got", name));
+  const part = await done(place, ["verify", "got/app.tgz", "--trust", "trust.json"]);
+  expect(part).toContain("proved  file");
+  expect(part).toContain("an attestation that its provenance names and that is not here: https://cyclonedx.org/bom");
 });
 
 test("what no publisher signed is of a stranger, and what nothing covers is named", async () => {

@@ -103,6 +103,7 @@ function factsOf({ release, pinnedBy, evidence, broken, files, missing, beside, 
       predicateType,
       signers: by.map(({ kid }) => kid),
     })),
+    missingAttestations: release.missingAttestations,
     provenance: release.provenance,
     files,
     missing,
@@ -191,6 +192,9 @@ function leftOpen(verdict: Verdict): string[] {
   const { builder, source } = originOf(release.provenance);
   return [
     ...(missing.length === 0 ? [] : [`files that are not here: ${some(missing)}`]),
+    ...release.missingAttestations.map(
+      ({ name, sha256 }) => `an attestation that its provenance names and that is not here: ${name}, SHA-256 ${sha256}`,
+    ),
     ...(unread.length === 0 ? [] : [`signatures of files that are not here: ${some(unread)}`]),
     ...(beside === null || beside.notCovered.length === 0
       ? []
