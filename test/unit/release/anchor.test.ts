@@ -60,7 +60,13 @@ describe("a document of another registry that is pinned here too", () => {
   test("is none of the one that the registry file names", async () => {
     const file = { registry: "theirs", authority: { url }, entities: [] };
     await writeFile(join(dir, "here/tes.registry.json"), JSON.stringify(file));
-    expect(await anchor("theirs")).toMatchObject({ registry: "theirs", genesis: THEIRS });
+    expect(await anchor("theirs")).toMatchObject({
+      registry: "theirs",
+      genesis: THEIRS,
+      pinnedBy: expect.stringMatching(
+        /^an earlier contact with https:\/\/tes\.example, which .*tes\.registry\.json names/,
+      ),
+    });
     await expect(anchor("default")).rejects.toMatchObject({ code: "genesis_mismatch" });
   });
 
