@@ -87,8 +87,8 @@ describe("what lies beside a release is not believed by itself", () => {
   const THERE = "there and names";
   const pinsHere = () => filePins(join(dir, "here/.tes/pins"));
   /** As a command does that spoke with the authority of that directory. */
-  const used = (home = "home") =>
-    dataPins(ioIn(join(dir, "here"), { HOME: join(dir, home) }), dataPaths(join(dir, "here/.tes")));
+  const used = (home = "home", data = "here/.tes") =>
+    dataPins(ioIn(join(dir, "here"), { HOME: join(dir, home) }), dataPaths(join(dir, data)));
 
   test("pins of a data directory, unless this user's own runs recorded the same, or the command names them", async () => {
     await pinsHere().save("data:/default", pin(THEIRS));
@@ -105,6 +105,7 @@ describe("what lies beside a release is not believed by itself", () => {
     expect(await anchor("default", { pins })).toMatchObject({ genesis: THEIRS });
 
     await used("another").save("data:/default", pin(THEIRS));
+    await used("home", "there/.tes").save("data:/default", pin(THEIRS));
     await expect(anchor("default")).rejects.toMatchObject(refused);
     await used().save("data:/default", pin(OURS));
     expect(await anchor("default")).toMatchObject({ genesis: OURS });
