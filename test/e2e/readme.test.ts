@@ -63,7 +63,7 @@ test("the release of the README is what happens", async () => {
   const masked = (output: string): string =>
     settled(output)
       .replaceAll(`${place.dir}/`, "")
-      .replaceAll(/\b[\w-]{43}\b|\b[0-9a-f]{8}\b|…/g, "PUBLISHER")
+      .replaceAll(/\b[\w-]{43}\b|\b[0-9a-f]{8}\b|\b[0-9a-f]{32}\b|…/g, "PUBLISHER")
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME");
   for (let i = 0; i < shown.length; i += 2) {
     const run = place.tes(shown[i]!.split(" "), { env: { TES_PUBLISHER_PASSPHRASE: "correct horse" } });

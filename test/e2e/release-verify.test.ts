@@ -198,13 +198,20 @@ describe("tes verify, offline", () => {
   test("an address is verified by what lies beside it, and is not kept", async () => {
     await using place = await makePlace();
     const { genesis } = await beginReleases(place);
-    await release(place);
+    await writeFile(join(place.dir, "dist/x.tes.json"), "a file of that name\n");
+    await release(place, "dist/x.tes.json");
     const files = new Map<string, Buffer>();
     for (const name of ["app.tgz", "release.tes.json"])
       files.set(`/dl/${name}`, await readFile(join(place.dir, FOLDER, name)));
     const document = files.get("/dl/release.tes.json")!;
     // A genuine proof where a file was asked for, and JSON that holds one and more.
-    for (const name of ["/dl/app.json", "/dl/app.tes.json", "/alone/app.json", "/alone/app.tes.json"]) {
+    for (const name of [
+      "/dl/app.json",
+      "/dl/app.tes.json",
+      "/alone/app.json",
+      "/alone/app.tes.json",
+      "/alone/x.tes.json",
+    ]) {
       files.set(name, document);
     }
     const bundle = (await readdir(join(place.dir, FOLDER))).find((name) => name.endsWith(".sigstore.json"))!;
@@ -227,7 +234,7 @@ describe("tes verify, offline", () => {
       });
       expect(await json<Verified>(other, ["verify", `${base}/dl/release.tes.json`, ...pinned])).toMatchObject({
         verified: true,
-        missing: ["app.tgz", "notes.txt"],
+        missing: ["app.tgz", "notes.txt", "x.tes.json"],
       });
       await done(other, ["verify", `${base}/go`, "--release", `${base}/dl/release.tes.json`, ...pinned]);
       expect(await readdir(other.dir)).toEqual(before);
@@ -239,6 +246,7 @@ describe("tes verify, offline", () => {
         [[`${base}/dl/app.json`, ...pinned], "digest_mismatch"],
         [[`${base}/dl/app.tes.json`, ...pinned], "digest_mismatch"],
         [[`${base}/alone/app.json`, ...pinned], "proof_missing"],
+        [[`${base}/alone/x.tes.json`, ...pinned], "digest_mismatch"],
         [[`${base}/dl/app.json`, ...named], "digest_mismatch"],
         [[`${base}/alone/app.tes.json`, ...named], "digest_mismatch"],
         [[`${base}/dl/release.tes.json`, ...named], "digest_mismatch"],
@@ -289,6 +297,17 @@ test("whoever has nothing but a file gets its proof from the authority", async (
     code: "genesis_mismatch",
   });
   expect(await fails(other, ["verify", "app.tgz", ...expected, ...at])).toMatchObject({ code: "proof_missing" });
+
+  // An authority that runs on a data directory beside it pins itself to nobody by being asked.
+  await cp(join(other.dir, "app.tgz"), join(place.dir, "app.tgz"));
+  await rm(join(place.dir, ".tes/pins"), { recursive: true });
+  const stranger = { env: { HOME: join(other.dir, "home/nobody") } };
+  for (let twice = 0; twice < 2; twice++) {
+    const beside = await fails(place, ["verify", "app.tgz", "--online", ...expected], stranger);
+    expect(beside).toMatchObject({ code: "genesis_unpinned", exit: 1 });
+  }
+  await done(place, ["release", "list"]);
+  expect(await done(place, ["verify", "app.tgz", "--online", ...expected])).toContain("proved  in force");
 
   const fetched = await json(other, ["release", "fetch", `${ENTITY}@${VERSION}`, ...at]);
   expect(fetched).toMatchObject({ file: "release.tes.json", genesis, files: ["app.tgz", "notes.txt"] });

@@ -33,7 +33,7 @@ export function verifyCommand(io: CommandIo): Command {
     )
     .argument("[file]", "file, folder, release.tes.json, bundle, receipt, or https:// address")
     .option("--offline", "of a receipt: check it with what is pinned, and ask nobody")
-    .option("--online", "of a release: also ask whether it was withdrawn since")
+    .option("--online", "of a release: also ask whether it was withdrawn since, and for its proof where none is here")
     .option("--trust <file>", "trust file, as tes trust export writes one")
     .option("--release <file>", "release document (default: release.tes.json beside)")
     .option("--allow-removed", "take a release whose signers are publishers no more")

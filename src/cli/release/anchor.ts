@@ -81,7 +81,10 @@ async function keptAnchor(
     if (flags.file !== undefined && genesis !== undefined && genesis !== pin.genesis) {
       throw new TesError("genesis_mismatch", { facts: { remembered: pin.genesis, given: genesis } });
     }
-    const whom = local ? `the authority of ${paths.root}` : new URL(url!).origin;
+    const byFile = flags.url === undefined && io.env.TES_URL === undefined;
+    const whom = local
+      ? `the authority of ${paths.root}`
+      : `${new URL(url!).origin}${byFile ? `, which ${checkout!.path} names` : ""}`;
     return { genesis: pin.genesis, pinnedBy: `an earlier contact with ${whom}, kept in ${fileOf(pin)}` };
   }
   if (genesis !== undefined && flags.file !== undefined) return { genesis, pinnedBy: `${checkout!.path} (--file)` };

@@ -60,7 +60,13 @@ describe("a document of another registry that is pinned here too", () => {
   test("is none of the one that the registry file names", async () => {
     const file = { registry: "theirs", authority: { url }, entities: [] };
     await writeFile(join(dir, "here/tes.registry.json"), JSON.stringify(file));
-    expect(await anchor("theirs")).toMatchObject({ registry: "theirs", genesis: THEIRS });
+    expect(await anchor("theirs")).toMatchObject({
+      registry: "theirs",
+      genesis: THEIRS,
+      pinnedBy: expect.stringMatching(
+        /^an earlier contact with https:\/\/tes\.example, which .*tes\.registry\.json names/,
+      ),
+    });
     await expect(anchor("default")).rejects.toMatchObject({ code: "genesis_mismatch" });
   });
 
@@ -81,8 +87,8 @@ describe("what lies beside a release is not believed by itself", () => {
   const THERE = "there and names";
   const pinsHere = () => filePins(join(dir, "here/.tes/pins"));
   /** As a command does that spoke with the authority of that directory. */
-  const used = (home = "home") =>
-    dataPins(ioIn(join(dir, "here"), { HOME: join(dir, home) }), dataPaths(join(dir, "here/.tes")));
+  const used = (home = "home", data = "here/.tes") =>
+    dataPins(ioIn(join(dir, "here"), { HOME: join(dir, home) }), dataPaths(join(dir, data)));
 
   test("pins of a data directory, unless this user's own runs recorded the same, or the command names them", async () => {
     await pinsHere().save("data:/default", pin(THEIRS));
@@ -99,6 +105,7 @@ describe("what lies beside a release is not believed by itself", () => {
     expect(await anchor("default", { pins })).toMatchObject({ genesis: THEIRS });
 
     await used("another").save("data:/default", pin(THEIRS));
+    await used("home", "there/.tes").save("data:/default", pin(THEIRS));
     await expect(anchor("default")).rejects.toMatchObject(refused);
     await used().save("data:/default", pin(OURS));
     expect(await anchor("default")).toMatchObject({ genesis: OURS });
