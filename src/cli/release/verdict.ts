@@ -203,7 +203,6 @@ function leftOpen(verdict: Verdict): string[] {
     ...(beside === null ? broken : []).map(
       ({ code, detail }) => `what a bundle beside it says: ${detail ?? "it cannot be read"} (${code})`,
     ),
-    ...release.missingAttestations.map(({ name }) => `${name}: the release names it, and it is not here`),
     `where it was built: its publisher says ${builder}${source === null ? "" : `, from ${source}`}`,
     ...standing.removed.map((kid) => `that ${kid} is to be trusted today: it is a publisher no more`),
     ...(online === null
