@@ -1,12 +1,13 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * What takes a browser or minutes: `npm run test:deep` runs these and nothing else, CI runs both, and `npm test` stays
+ * What takes a browser, a deployment or minutes: `npm run test:deep` runs these and nothing else, CI runs both, and `npm test` stays
  * within the time that somebody waits for it.
  */
 const DEEP = [
   "dashboard/**/*.test.ts",
   "dashboard-attacks.test.ts",
+  "deploy.test.ts",
   "deploy-dashboard.test.ts",
   "artifacts-attack.test.ts",
   "key-terminal.test.ts",
@@ -17,6 +18,7 @@ const DEEP = [
   "release-verifiers.test.ts",
   "release-verify.test.ts",
   "watch-attack.test.ts",
+  "watch-runtimes.test.ts",
 ];
 const isDeep = process.env.TES_DEEP === "only";
 
