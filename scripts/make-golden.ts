@@ -10,12 +10,13 @@ import { join } from "node:path";
 import { prepareData, serve } from "../test/e2e/support/authority.ts";
 import { GOLDEN_KEYS } from "../test/e2e/support/golden.ts";
 import { makePlace } from "../test/e2e/support/place.ts";
+import { attestations } from "./golden/attestations.ts";
 import { authority } from "./golden/authority.ts";
 import { mainJob } from "./golden/main-job.ts";
 import { releases } from "./golden/releases.ts";
 import type { Scenario } from "./golden/scenario.ts";
 
-const SCENARIOS: Readonly<Record<string, Scenario>> = { "main-job": mainJob, authority, releases };
+const SCENARIOS: Readonly<Record<string, Scenario>> = { "main-job": mainJob, authority, releases, attestations };
 
 async function make(name: string, play: Scenario): Promise<void> {
   const target = join(import.meta.dirname, "..", "test", "golden", name);
