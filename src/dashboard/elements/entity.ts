@@ -9,6 +9,7 @@ import { asTesError, explain, tell } from "../model/verdict.ts";
 import { ago, count, moment, plural, short, visible } from "../model/words.ts";
 import "./badge.ts";
 import { inRegistry } from "./command.ts";
+import "./published.ts";
 import "./reason.ts";
 import { define, Panel } from "./panel.ts";
 
@@ -229,6 +230,7 @@ export class Entity extends Panel {
         <h2>Statements</h2>
         ${this.#history()}
       </section>
+      <tes-published .registry=${this.registry} .tick=${this.tick} .chosen=${entity.entity}></tes-published>
     </div>`;
   }
 

@@ -1,9 +1,12 @@
 /** What a page says of a release beyond its signatures: who left since, what is missing, and addresses that name none. */
 
+import { createPrivateKey } from "node:crypto";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ed25519Kid } from "../../../src/core/keys.ts";
 import { noBrowser } from "../support/browser.ts";
 import { launch, raise, type Stage, sit } from "../support/dashboard.ts";
+import { keyOf } from "../support/keys.ts";
 import { envelopeOf, publisherOf, setRequest } from "../support/publisher.ts";
 
 if (noBrowser !== undefined) console.warn(`Not run: releases in the dashboard, since ${noBrowser}.`);
@@ -55,6 +58,36 @@ describe.skipIf(noBrowser !== undefined)("a release and its entity", () => {
     expect(await main.getByText("Not checked yet").count()).toBe(0);
     await page.getByRole("link", { name: "All releases of this registry" }).click();
     await page.getByRole("heading", { name: "Releases", exact: true }).waitFor();
+    await context.close();
+  });
+
+  test("the entity's page has its releases and publishers, moves with them, and says when the recovery key took part", async () => {
+    const { page, context, complaints } = await open("entities/agent:scout");
+    const section = page.getByRole("region", { name: "Releases and publishers" });
+    await section.getByText("tes publisher init --entity agent:scout").waitFor();
+    const of = { ...scope, entity: "agent:scout" };
+    await stage.post("/v1/default/publishers/agent:scout", setRequest(of, 1, [ada], 1));
+    await section.getByText("Proven here: revision 1, 1 of 1 has to sign").waitFor();
+    await section.getByText("tes release agent:scout dist/*").waitFor();
+    expect(await section.getByText("recovery key").count()).toBe(0);
+    const envelope = envelopeOf({ ...of, version: "0.3.0" }, [{ name: "scout.tar", text: "s" }], [ada]);
+    await stage.post("/v1/default/releases", { envelope });
+    await section.getByRole("link", { name: /^0\.3\.0 1 file, 1 publisher/ }).waitFor();
+    await stage.post("/v1/default/releases/agent:scout/0.3.0/yank", { reason: "Forgets what it saw" });
+    await section.getByText("withdrawn", { exact: true }).waitFor();
+    await section.getByText("Forgets what it saw").waitFor();
+    const { x, hex } = keyOf("dashboard releases recovery");
+    const der = Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), Buffer.from(hex, "hex")]);
+    const recovery = { kid: ed25519Kid(x), x, key: createPrivateKey({ key: der, format: "der", type: "pkcs8" }) };
+    await stage.post(
+      "/v1/default/publishers/agent:scout",
+      setRequest(of, 2, [grace], 1, [grace, recovery], [[ada], 1]),
+    );
+    const said = section.getByText(/The registry's recovery key took part in naming them: revision 2, statement/);
+    await said.waitFor();
+    await section.getByRole("link", { name: /^0\.3\.0/ }).click();
+    await page.getByText(/^Withdrawn/).waitFor();
+    expect(complaints).toEqual([]);
     await context.close();
   });
 
