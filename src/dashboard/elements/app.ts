@@ -16,7 +16,7 @@ import { findingOf } from "../model/verdict.ts";
 import { say } from "../model/words.ts";
 import "./badge.ts";
 import { bannerOf, noticeOf, unfetched } from "./banner.ts";
-import { barOf } from "./bar.ts";
+import { barOf, themeOf } from "./bar.ts";
 import "./bump.ts";
 import type { Bump } from "./bump.ts";
 import "./digest.ts";
@@ -343,7 +343,7 @@ export class App extends LitElement {
           (name) =>
             html`<li><a href=${addressOf(registry.name, name)} aria-current=${name === tab ? "page" : nothing}>${name[0]!.toUpperCase() + name.slice(1)}</a></li>`,
         )}
-      </ul></nav>
+      </ul>${themeOf(this.theme, this.#turn)}</nav>
       <div class="banners">${bannerOf(registry, this.online, () => this.#show({ kind: "pulse" }))}${noticeOf(registry)}</div>
       <div class="columns ${tree ? "with-tree" : ""} ${this.route.rest.length > 0 ? "chosen" : ""} ${this.subject === undefined ? "" : "with-drawer"}">
         ${

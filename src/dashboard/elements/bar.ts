@@ -22,6 +22,13 @@ export interface BarParts {
   readonly signOut: () => void;
 }
 
+/** Where the bar has no room for it, it stands beside the pages. */
+export function themeOf(theme: Theme, turn: () => void) {
+  return html`<button type="button" class="plain theme" aria-label=${theme === "light" ? "Dark theme" : "Light theme"} @click=${turn}>
+      <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" /><path class="half" d="M8 2a6 6 0 0 1 0 12z" /></svg>
+    </button>`;
+}
+
 export function barOf({ registry, registries, signed, theme, tick, ...told }: BarParts) {
   const names = registries.includes(registry.name) ? registries : [registry.name, ...registries];
   return html`<header class="bar">
@@ -38,9 +45,7 @@ export function barOf({ registry, registries, signed, theme, tick, ...told }: Ba
       <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="7" cy="7" r="4.5" /><path d="m10.5 10.5 3.5 3.5" /></svg><span>Find or do</span><kbd>Ctrl K</kbd>
     </button>
     <span class="gap"></span>
-    <button type="button" class="plain theme" aria-label=${theme === "light" ? "Dark theme" : "Light theme"} @click=${told.turn}>
-      <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" /><path class="half" d="M8 2a6 6 0 0 1 0 12z" /></svg>
-    </button>
+    ${themeOf(theme, told.turn)}
     ${
       signed === undefined
         ? html`<button type="button" class="plain" @click=${told.signIn}>Sign in</button>`

@@ -64,10 +64,14 @@ export class Bump extends Panel {
       }
       .plan li {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) auto;
+        grid-template-columns: minmax(0, 1fr) fit-content(60%);
         gap: var(--s12);
         padding: 3px 0;
         font-size: var(--t13);
+      }
+      .plan code {
+        min-width: 0;
+        overflow-wrap: anywhere;
       }
       .plan li:first-child {
         font-weight: 600;

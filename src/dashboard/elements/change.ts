@@ -2,8 +2,8 @@
 
 import { css, html, nothing, type TemplateResult } from "lit";
 import type { Changed, Compared, Side } from "../model/comparison.ts";
-import { explain, type Standing } from "../model/verdict.ts";
-import { count, moment, say, visible } from "../model/words.ts";
+import { detailOf, explain, type Standing } from "../model/verdict.ts";
+import { count, moment, say } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import "./digest.ts";
@@ -99,7 +99,7 @@ export class Change extends Panel {
   #side(size: number, { view, standing, error, by, statement }: Side) {
     const title = `At size ${count(size)}`;
     if (view === undefined) {
-      if (error !== undefined) return this.#step(standing, title, html`<p>${visible(error.detail ?? "")}</p>`);
+      if (error !== undefined) return this.#step(standing, title, html`<p>${detailOf(error)}</p>`);
       return this.#step(
         "unchecked",
         title,
@@ -121,13 +121,13 @@ export class Change extends Panel {
                     : html`: ${said.about} ${said.text} <code>${said.code ?? ""}</code> ${said.more ?? ""}, ${moment(statement.at)}`
                 }. ${standing === "proven" ? html`Its leaf is number ${count(by)} of the log: below ${count(size)}, so it is in the log of that size.` : nothing}</p>`
         }
-        ${error === undefined ? nothing : html`<p><b>${explain(error)}</b> ${visible(error.detail ?? "")}</p>`}`,
+        ${error === undefined ? nothing : html`<p><b>${explain(error)}</b> ${detailOf(error)}</p>`}`,
     );
   }
 
   #ground() {
     const { grounds, error } = this.compared;
-    if (error !== undefined) return html`<p>${explain(error)} ${visible(error.detail ?? "")}</p>`;
+    if (error !== undefined) return html`<p>${explain(error)} ${detailOf(error)}</p>`;
     if (grounds === undefined) return html`<p>Finding the roots at both sizes…</p>`;
     return html`${grounds.map(
       ({ size, root, head }) =>

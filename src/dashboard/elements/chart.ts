@@ -4,11 +4,10 @@ import { css, html, LitElement, unsafeCSS } from "lit";
 import uPlot from "uplot";
 import uPlotStyles from "uplot/dist/uPlot.min.css" with { type: "text" };
 import { base } from "../look/base.ts";
+import { spanOf } from "../model/span.ts";
 import { define } from "./panel.ts";
 
 const HEIGHT_PX = 120;
-/** The least that is shown. */
-const SPAN_S = 120;
 
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
@@ -99,7 +98,7 @@ export class Chart extends LitElement {
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: {
-          x: { time: true, range: (_, min, max) => [Math.min(min, max - SPAN_S), max] },
+          x: { time: true, range: () => spanOf(this.times) },
           y: { range: (_, min, max) => [Math.min(0, min), max <= 0 ? 1 : max * 1.1] },
         },
         axes: [

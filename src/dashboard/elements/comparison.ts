@@ -42,6 +42,9 @@ export class Comparison extends Panel {
         color: var(--accent-text);
         font-weight: 600;
       }
+      td code {
+        overflow-wrap: anywhere;
+      }
       td {
         vertical-align: middle;
       }

@@ -9,6 +9,7 @@ import { asTesError, explain, tell } from "../model/verdict.ts";
 import { ago, count, moment, plural, short, visible } from "../model/words.ts";
 import "./badge.ts";
 import { inRegistry } from "./command.ts";
+import "./published.ts";
 import "./reason.ts";
 import { define, Panel } from "./panel.ts";
 
@@ -69,7 +70,7 @@ export class Entity extends Panel {
       }
       .cascade li {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) auto 20px;
+        grid-template-columns: minmax(0, 1fr) fit-content(50%) 20px;
         align-items: center;
         gap: var(--s12);
         min-height: 36px;
@@ -153,6 +154,12 @@ export class Entity extends Panel {
       .history button:hover {
         background: var(--accent-wash);
       }
+      /* A version may be as long as anyone likes. */
+      .history .what,
+      .cascade code {
+        min-width: 0;
+        overflow-wrap: anywhere;
+      }
       .held {
         overflow: hidden;
       }
@@ -223,6 +230,7 @@ export class Entity extends Panel {
         <h2>Statements</h2>
         ${this.#history()}
       </section>
+      <tes-published .registry=${this.registry} .tick=${this.tick} .chosen=${entity.entity}></tes-published>
     </div>`;
   }
 
@@ -332,7 +340,7 @@ export class Entity extends Panel {
             entry,
           ) => html`<button type="button" @click=${() => this.tellPage("evidence", { kind: "statement", seq: entry.seq, entity: this.chosen })}>
             <span class="seq">${count(entry.seq)}</span>
-            <span>${
+            <span class="what">${
               entry.type === "version.bumped"
                 ? html`<code>${entry.from} → ${entry.version}</code> <span class="muted">${entry.scope}${
                     entry.asked === this.chosen ? "" : html`, asked of ${entry.asked}`

@@ -2,7 +2,7 @@
 
 import { css, html, nothing, type TemplateResult } from "lit";
 import { explainReceipt, type ReceiptEvidence, type TesError, type VerifiedReceipt } from "../../client/index.ts";
-import { asTesError, explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
+import { asTesError, detailOf, explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
 import { ago, count, moment, plural, say, short, versionIn, visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
@@ -244,7 +244,7 @@ export class Evidence extends Panel {
       <dl class="facts">
         <dt>Finding</dt>
         <dd class="mono">${error.code}</dd>
-        ${error.detail === undefined ? nothing : html`<dt>Detail</dt><dd class="break">${visible(error.detail)}</dd>`}
+        ${detailOf(error) === "" ? nothing : html`<dt>Detail</dt><dd class="break">${detailOf(error)}</dd>`}
         <dt>What to do</dt>
         <dd>${remedyOf(error)}</dd>
       </dl>

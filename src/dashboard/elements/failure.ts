@@ -3,8 +3,7 @@
 import { css, html, nothing } from "lit";
 import type { TesError } from "../../client/index.ts";
 import { pinSource } from "../model/pins.ts";
-import { explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
-import { visible } from "../model/words.ts";
+import { detailOf, explain, findingOf, remedyOf, type Standing } from "../model/verdict.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
 import "./digest.ts";
@@ -52,7 +51,7 @@ export class Failure extends Panel {
     return html`<div class="page">
       <tes-badge standing=${standing} word=${word}></tes-badge>
       <h1 class="break">${title}</h1>
-      <p class="lede">${visible(error.detail ?? "")} ${next}</p>
+      <p class="lede">${detailOf(error)} ${next}</p>
       ${
         hashes === undefined
           ? nothing

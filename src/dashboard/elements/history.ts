@@ -5,7 +5,7 @@ import type { TesError, Watched } from "../../client/index.ts";
 import { hues } from "../look/hues.ts";
 import { addressOf } from "../model/route.ts";
 import { asTesError, tell } from "../model/verdict.ts";
-import { ago, channelOf, count, moment, plural, say, short } from "../model/words.ts";
+import { ago, channelOf, count, moment, plural, say, short, visible } from "../model/words.ts";
 import "./audit.ts";
 import "./badge.ts";
 import "./comparison.ts";
@@ -134,6 +134,16 @@ export class History extends Panel {
         .by {
           display: none;
         }
+        /* Two lines have room, and what was done stands at the end. */
+        .what {
+          display: -webkit-box;
+          -webkit-box-orient: vertical;
+          -webkit-line-clamp: 2;
+          line-clamp: 2;
+          line-height: 1.4;
+          overflow-wrap: anywhere;
+          white-space: normal;
+        }
       }
     `,
   ];
@@ -147,12 +157,13 @@ export class History extends Panel {
 
   override render() {
     const { size, name } = this.registry;
-    const [kind, from, to] = this.#named;
-    const comparing = kind === "diff";
+    const [from, to] = this.#sizes;
+    const comparing = from !== undefined;
+    const lost = !comparing && this.rest.length > 0;
     return html`<div class="top">
         <div class="row spread">
-          <h1>${comparing ? `From ${count(Number(from))} to ${count(Number(to))}` : plural(size, "statement")}</h1>
-          ${comparing ? html`<a href=${addressOf(name, "history")}>Back to the log</a>` : nothing}
+          <h1>${comparing ? `From ${count(Number(from))} to ${count(Number(to))}` : lost ? "Nothing to show" : plural(size, "statement")}</h1>
+          ${comparing || lost ? html`<a href=${addressOf(name, "history")}>Back to the log</a>` : nothing}
         </div>
         <div class="tools">
           <form @submit=${this.#jump}>
@@ -170,14 +181,26 @@ export class History extends Panel {
       ${
         comparing
           ? html`<tes-comparison .registry=${this.registry} .tick=${this.tick} .from=${Number(from)} .to=${Number(to)}></tes-comparison>`
-          : this.#log()
+          : lost
+            ? this.#lost()
+            : this.#log()
       }`;
   }
 
-  /** What the address names, as far as it can name something here. */
-  get #named(): readonly string[] {
+  /** The two sizes that the address names, the smaller one first; none where it names no two. */
+  get #sizes(): readonly string[] {
     const [kind = "", ...sizes] = this.rest;
-    return kind === "diff" && sizes.length === 2 && sizes.every((size) => /^\d{1,15}$/.test(size)) ? this.rest : [];
+    const named = kind === "diff" && sizes.length === 2 && sizes.every((size) => /^\d{1,15}$/.test(size));
+    return named ? sizes.toSorted((a, b) => Number(a) - Number(b)) : [];
+  }
+
+  /** Whatever the address was meant to name. */
+  #lost() {
+    const { size, name } = this.registry;
+    return html`<div><div class="note warn" role="status">
+      <p>The address names nothing of this log: <code class="break">${visible(["history", ...this.rest].join("/"))}</code></p>
+      <p>Two sizes are compared at <code>history/diff/FROM/TO</code>, each a whole number from 0 to ${count(size)}, or with the fields above. <a href=${addressOf(name, "history")}>Back to the log</a></p>
+    </div></div>`;
   }
 
   #log() {

@@ -2,7 +2,7 @@
 
 import { css, html, nothing } from "lit";
 import type { Registry } from "../model/registry.ts";
-import { explain, remedyOf, type Standing } from "../model/verdict.ts";
+import { detailOf, explain, remedyOf, type Standing } from "../model/verdict.ts";
 import { ago, count, moment, visible } from "../model/words.ts";
 import "./badge.ts";
 import { reachOf } from "./command.ts";
@@ -129,7 +129,7 @@ export class PulseReport extends Panel {
           : html`<div class="note refused">
               <p><tes-badge standing="refused" word="Refused ${moment(refusal.at)}"></tes-badge></p>
               <p>${explain(refusal.error)}</p>
-              <p class="muted">${visible(refusal.what)}: <code>${refusal.error.code}</code>. <span class="break">${visible(refusal.error.detail ?? "")}</span></p>
+              <p class="muted">${visible(refusal.what)}: <code>${refusal.error.code}</code>. <span class="break">${detailOf(refusal.error)}</span></p>
               <p>${remedyOf(refusal.error)} This stays until the page is loaded again.</p>
             </div>`
       }
@@ -166,7 +166,7 @@ export class PulseReport extends Panel {
                 ${registry.incidents.slice(0, 12).map(
                   ({ error, what, at }) => html`<li>
                     <b>${explain(error)}</b>
-                    <div class="muted break">${moment(at)}, ${visible(what)}: <code>${error.code}</code> ${visible(error.detail ?? "")}</div>
+                    <div class="muted break">${moment(at)}, ${visible(what)}: <code>${error.code}</code>. ${detailOf(error)}</div>
                   </li>`,
                 )}
               </ul>`

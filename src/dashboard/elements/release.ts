@@ -6,6 +6,7 @@ import { isEntityId } from "../../protocol/ids.ts";
 import { pathOf } from "../../protocol/paths.ts";
 import type { Wanted } from "../model/download.ts";
 import { addressOf } from "../model/route.ts";
+import { goneOf, newestAbout, type PublishersNow, type SignersNow, signersNow } from "../model/signers.ts";
 import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { bytes, count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
@@ -24,12 +25,21 @@ export class Release extends Panel {
     version: {},
     found: { state: true },
     error: { state: true },
+    publishers: { state: true },
+    unread: { state: true },
   };
   declare entity: string;
   declare version: string;
   declare found: ProvenRelease | undefined;
   declare error: TesError | undefined;
+  /** Who publishes the entity today. */
+  declare publishers: PublishersNow | undefined;
+  /** Why that is not known. */
+  declare unread: TesError | undefined;
   #of = "";
+  #turn = 0;
+  /** Size of the log that what is shown is at least as new as. */
+  #covered = 0;
 
   static override styles = [
     ...Panel.styles,
@@ -54,11 +64,18 @@ export class Release extends Panel {
       }
       .signers li {
         display: flex;
+        flex-wrap: wrap;
         align-items: center;
-        gap: var(--s12);
+        gap: 0 var(--s12);
         min-height: 40px;
         border-bottom: 1px solid var(--line-soft);
         font-size: var(--t13);
+      }
+      .gone {
+        color: var(--warn);
+      }
+      .note-after {
+        margin-top: var(--s12);
       }
       pre {
         margin: 0;
@@ -117,11 +134,14 @@ export class Release extends Panel {
 
   override willUpdate(): void {
     const key = `${this.registry.name} ${this.entity} ${this.version}`;
-    if (key === this.#of) return;
-    this.#of = key;
-    this.found = undefined;
-    this.error = undefined;
-    void this.#load(key);
+    if (key !== this.#of) {
+      this.#of = key;
+      this.found = undefined;
+      this.error = undefined;
+      this.publishers = undefined;
+      this.unread = undefined;
+    } else if (newestAbout(this.registry.feed, this.entity, this.version) < this.#covered) return;
+    void this.#load();
   }
 
   override render() {
@@ -132,9 +152,7 @@ export class Release extends Panel {
         <p class="version">${visible(this.version)}</p>
         ${
           error !== undefined
-            ? html`<p class="note ${findingOf(error) === "refused" || findingOf(error) === "answer" ? "refused" : "warn"}">
-                <tes-badge standing=${findingOf(error) === "outage" ? "outage" : findingOf(error) === "refused" ? "refused" : "unchecked"}></tes-badge><br />
-                ${tell(error)}</p>`
+            ? this.#failure(error)
             : found === undefined
               ? html`<span aria-busy="true"><tes-badge standing="checking" word="Checking every signature"></tes-badge></span>`
               : html`<tes-badge standing="proven" word="Proven here: ${plural(found.signers.length, "publisher")} of ${count(found.publishers.keys)} signed, ${count(found.publishers.threshold)} had to"></tes-badge>`
@@ -142,6 +160,30 @@ export class Release extends Panel {
       </header>
       ${found === undefined ? nothing : this.#whole(found)}
     </div>`;
+  }
+
+  #failure(error: TesError) {
+    const finding = findingOf(error);
+    // Such an answer was signed, and is as good as any: there is nothing here to be checked.
+    const badge =
+      finding === "refused" || finding === "outage" ? html`<tes-badge standing=${finding}></tes-badge><br />` : nothing;
+    return html`<p class="note ${finding === "refused" ? "refused" : "warn"}">${badge}${tell(error)}</p>
+      ${
+        finding === "answer"
+          ? html`<p class="note-after small">The address names this release. <a href=${addressOf(this.registry.name, "releases")}>All releases of this registry</a></p>`
+          : nothing
+      }`;
+  }
+
+  /** What holds, and what somebody who installs it has to know all the same. */
+  #warnings(found: ProvenRelease, now: SignersNow | undefined) {
+    const gone = now === undefined ? null : goneOf(found.entity, now);
+    return html`${gone === null ? nothing : html`<p class="note warn break">${gone}</p>`}
+      ${this.unread === undefined ? nothing : html`<p class="note warn">Whether its signers are publishers still could not be read. ${tell(this.unread)}</p>`}
+      ${found.missingAttestations.map(
+        ({ name, sha256 }) =>
+          html`<p class="note warn break">An attestation that its provenance names is not here: ${visible(name)}, SHA-256 <tes-digest value=${sha256} label="SHA-256 of the attestation"></tes-digest></p>`,
+      )}`;
   }
 
   /** Through the page it is checked as it comes. What a plain link fetches is as yet unproved: the command below proves it. */
@@ -156,7 +198,9 @@ export class Release extends Panel {
 
   #whole(found: ProvenRelease) {
     const { signers, subjects, attestations, yanked, seq, at, publishers } = found;
+    const now = this.publishers === undefined ? undefined : signersNow(found, this.publishers);
     return html`
+      ${this.#warnings(found, now)}
       ${
         yanked === null
           ? nothing
@@ -175,7 +219,8 @@ export class Release extends Panel {
           (
             signer,
           ) => html`<li><tes-badge bare standing="proven"></tes-badge><tes-digest value=${signer.kid} label="publisher key id"></tes-digest>
-            <button type="button" class="plain" @click=${() => this.tellPage("evidence", { kind: "statement", seq: signer.seq })}>statement ${count(signer.seq)}</button></li>`,
+            <button type="button" class="plain" @click=${() => this.tellPage("evidence", { kind: "statement", seq: signer.seq })}>statement ${count(signer.seq)}</button>
+            ${now?.removed.includes(signer.kid) ? html`<span class="gone">a publisher no more, as of revision ${count(now.revision)}</span>` : nothing}</li>`,
         )}</ul>
       </section>
       <section>
@@ -211,13 +256,27 @@ export class Release extends Panel {
       </section>`;
   }
 
-  async #load(key: string): Promise<void> {
-    try {
-      const { release } = await this.registry.client.releaseOf(this.entity, this.version);
-      if (key === this.#of) this.found = release;
-    } catch (thrown) {
-      if (key === this.#of) this.error = asTesError(thrown);
-      this.registry.failed(thrown, `the release ${this.entity} ${this.version}`);
+  async #load(): Promise<void> {
+    const { registry, entity, version } = this;
+    const turn = ++this.#turn;
+    this.#covered = registry.size;
+    const [release, publishers] = await Promise.allSettled([
+      registry.client.releaseOf(entity, version),
+      registry.client.publishers(entity),
+    ]);
+    const isLast = turn === this.#turn;
+    if (release.status === "fulfilled") {
+      if (isLast) [this.found, this.error] = [release.value.release, undefined];
+    } else {
+      if (isLast) this.error = asTesError(release.reason);
+      registry.failed(release.reason, `the release ${entity} ${version}`);
+      return;
+    }
+    if (publishers.status === "fulfilled") {
+      if (isLast) [this.publishers, this.unread] = [publishers.value, undefined];
+    } else {
+      if (isLast) this.unread = asTesError(publishers.reason);
+      registry.failed(publishers.reason, `the publishers of ${entity}`);
     }
   }
 }

@@ -189,7 +189,7 @@ export const base = css`
     color: var(--muted);
     text-align: center;
   }
-  .empty code {
+  .empty > code {
     padding: var(--s8) var(--s12);
     border: 1px solid var(--line);
     border-radius: var(--r6);

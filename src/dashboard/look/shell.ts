@@ -90,7 +90,8 @@ export const shell = css`
     flex: 1;
     text-align: left;
   }
-  .bar button svg {
+  .bar button svg,
+  .theme svg {
     width: 15px;
     height: 15px;
     fill: none;
@@ -98,7 +99,7 @@ export const shell = css`
     stroke-width: 1.6;
     stroke-linecap: round;
   }
-  .bar .half {
+  .half {
     fill: currentColor;
     stroke: none;
   }
@@ -121,12 +122,20 @@ export const shell = css`
   }
   nav {
     grid-row: 2;
-    overflow-x: auto;
+    display: flex;
+    align-items: center;
     border-bottom: 1px solid var(--line);
     background: var(--surface);
-    scrollbar-width: none;
+  }
+  nav .theme {
+    display: none;
+    flex: none;
   }
   nav ul {
+    flex: 1;
+    min-width: 0;
+    overflow-x: auto;
+    scrollbar-width: none;
     display: flex;
     gap: var(--s4);
     padding: 0 var(--s8);
@@ -312,10 +321,16 @@ export const shell = css`
     }
   }
   @media (max-width: 420px) {
-    /* In the palette too. */
-    .theme,
+    .bar .theme,
     .gap {
       display: none;
+    }
+    nav .theme {
+      display: inline-flex;
+      min-height: 38px;
+      padding: 0 var(--s12);
+      border-left-color: var(--line);
+      border-radius: 0;
     }
     .bar tes-pulse {
       margin-left: auto;

@@ -2,7 +2,7 @@
 
 import { createClient, memoryPins, type TesClient, TesError } from "../../client/index.ts";
 import type { ExecutionLog } from "../../protocol/execution-log.ts";
-import { asTesError, findingOf } from "./verdict.ts";
+import { asTesError, detailOf, findingOf } from "./verdict.ts";
 import { count, short } from "./words.ts";
 
 export interface Claim {
@@ -37,7 +37,7 @@ export async function replayLog(log: ExecutionLog, here: string, clientOf: Clien
     } catch (thrown) {
       const error = asTesError(thrown);
       const state = findingOf(error) === "outage" ? "gone" : "broken";
-      claims.push({ claim, state, detail: error.detail ?? error.message });
+      claims.push({ claim, state, detail: detailOf(error) || error.message });
     }
   };
   claims.push(

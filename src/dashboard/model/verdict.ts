@@ -115,6 +115,16 @@ export function asTesError(thrown: unknown): TesError {
 /** What to do next. */
 export const remedyOf = (error: TesError): string => ERRORS[error.code].remedy;
 
+/** What exactly is wrong, and where: a sentence of its own, or nothing. */
+export function detailOf({ detail = "", field = "" }: TesError): string {
+  const text = visible(detail.trim());
+  if (text === "") return "";
+  const ended = /[.!?…)]$/u.test(text) ? text : `${text}.`;
+  if (field !== "") return `At ${visible(field)}: ${ended}`;
+  // A word of ours; a name of others stays as it is.
+  return ended.replace(/^[a-z]+(?= )/, (word) => word[0]!.toUpperCase() + word.slice(1));
+}
+
 /** The whole of it: the sentence, the detail where there is one, and what to do next. */
 export const tell = (error: TesError): string =>
-  [explain(error), visible(error.detail ?? ""), remedyOf(error)].filter((part) => part !== "").join(" ");
+  [explain(error), detailOf(error), remedyOf(error)].filter((part) => part !== "").join(" ");

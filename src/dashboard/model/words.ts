@@ -109,16 +109,22 @@ function sayOf(statement: Statement | undefined, type: string): Said {
     case "publishers.set":
       return { about: statement.entity, text: `publishers set, revision ${statement.revision}` };
     case "release.published":
-      return { about: statement.entity, text: "released", code: statement.version };
+      return { about: statement.entity, text: "released", code: statement.version, ...signedBy(statement) };
     case "release.attested":
-      return { about: statement.entity, text: "attested", code: statement.version };
+      return { about: statement.entity, text: "attested", code: statement.version, ...signedBy(statement) };
     case "release.yanked":
-      return { about: statement.entity, text: "", code: statement.version, more: "was withdrawn" };
+      return { about: statement.entity, text: "withdrawn", code: statement.version };
     case "release.unyanked":
-      return { about: statement.entity, text: "", code: statement.version, more: "is no longer withdrawn" };
+      return { about: statement.entity, text: "no longer withdrawn", code: statement.version };
     default:
       return { about: (statement as Statement).type, text: "" };
   }
+}
+
+/** One statement for each signer of the same: whose this one is, and which of how many. */
+function signedBy({ signer, part }: { readonly signer: string; readonly part: { index: number; of: number } }) {
+  const which = part.of > 1 ? ` (${part.index + 1} of ${part.of})` : "";
+  return { more: `signed by ${short(signer)}${which}` };
 }
 
 /** Which version a statement gives an entity, if it gives it one. */
@@ -135,14 +141,14 @@ export function versionIn(statement: Statement, entity: string): string | undefi
   }
 }
 
-/** Bytes in the unit that leaves few digits. */
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** Bytes as the command line has them: `512 B`, `1.5 MiB`. */
 export function bytes(n: number): string {
-  if (n === 1) return "1 byte";
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
   let [value, unit] = [n, 0];
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
+  while (value >= 1_024 && unit < UNITS.length - 1) {
+    value /= 1_024;
     unit++;
   }
-  return `${unit === 0 ? count(value) : value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }

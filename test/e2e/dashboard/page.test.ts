@@ -72,6 +72,8 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
       },
     });
     await stage.post("/v1/default/releases", { envelope: release });
+    await stage.post("/v1/default/releases/global:main/2.5.0/yank", {});
+    await stage.post("/v1/default/releases/global:main/2.5.0/unyank", {});
   });
   afterAll(async () => {
     await browser?.close();
@@ -215,6 +217,89 @@ describe.skipIf(noBrowser !== undefined)("the page", () => {
     await drawer.getByRole("button", { name: "less", exact: true }).waitFor();
     expect((await drawer.locator("tes-reason .text").boundingBox())!.height).toBeGreaterThan(400);
     await context.close();
+  });
+
+  test("an address that names no two sizes says so, and leads back to the log", async () => {
+    const { page, context } = await sit(browser, `${stage.url}/dash#/default/history/diff/999/-1`);
+    await page.getByText("The address names nothing of this log: history/diff/999/-1").waitFor();
+    expect(await page.getByRole("region", { name: "The log, newest first" }).count()).toBe(0);
+    await page.getByRole("status").getByRole("link", { name: "Back to the log" }).click();
+    await page.getByRole("region", { name: "The log, newest first" }).waitFor();
+    await goTo(page, "history/diff/6/1");
+    await page.getByRole("heading", { name: "From 1 to 6" }).waitFor();
+    await context.close();
+  });
+
+  test("the first readings stand at their own times", async () => {
+    const { page, context } = await sit(browser, "about:blank");
+    await page.addInitScript(() => {
+      const drawn: string[] = [];
+      Object.assign(globalThis, { drawn });
+      const { fillText } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+        if (/^\d\d:\d\d:\d\d$/.test(text)) drawn.push(text);
+        return fillText.call(this, text, ...place);
+      };
+    });
+    await page.goto(`${stage.url}/dash`);
+    await signIn(page, stage.token({ scope: ["read"] }));
+    await goTo(page, "metrics");
+    const drawn = () => page.evaluate(() => (globalThis as unknown as { drawn: string[] }).drawn);
+    await expect.poll(async () => (await drawn()).length).toBeGreaterThan(2);
+    const [first, second, third] = await drawn();
+    expect(new Set([first, second, third]).size).toBe(3);
+    await context.close();
+  });
+
+  test("at 360 px the theme is turned beside the pages, the log's lines say the whole, and words are no buttons", async () => {
+    const { page, context } = await sit(browser, `${stage.url}/dash`, {
+      viewport: { width: 360, height: 780 },
+      colorScheme: "dark",
+    });
+    await page.getByRole("button", { name: "Light theme" }).click();
+    await page.getByRole("button", { name: "Dark theme" }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("light");
+    await goTo(page, "history");
+    const cut = await page
+      .locator("tes-history .what")
+      .evaluateAll((all) =>
+        all
+          .filter((one) => one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+          .map(({ textContent }) => textContent),
+      );
+    expect(cut).toEqual([]);
+    await goTo(page, "metrics");
+    const word = page.locator("tes-metrics .empty p code");
+    await word.waitFor();
+    expect(await word.evaluate((element) => getComputedStyle(element).borderTopWidth)).toBe("0px");
+    await context.close();
+  });
+
+  test("a version of any length stays in its column", async () => {
+    const version = `1.0.0-${"x".repeat(58)}`;
+    await stage.post("/v1/default/entities", {
+      entities: [
+        { entity: "component:long", version, strategy: "independent", parent: null, files: [] },
+        { entity: "component:longer", version, strategy: "linked", parent: "component:long", files: [] },
+      ],
+    });
+    for (const width of [360, 1240]) {
+      const { page, context } = await sit(browser, `${stage.url}/dash#/default/entities/component:long`, {
+        viewport: { width, height: 900 },
+      });
+      await page.locator("tes-entity .history button .what").first().waitFor();
+      const over = await page.locator("tes-entity .history .what, tes-entity .cascade code").evaluateAll((all) =>
+        all
+          .filter((one) => {
+            const range = document.createRange();
+            range.selectNodeContents(one);
+            return range.getBoundingClientRect().right > one.getBoundingClientRect().right + 1;
+          })
+          .map(({ tagName, parentElement }) => `${parentElement?.tagName} ${tagName}`),
+      );
+      expect([width, over]).toEqual([width, []]);
+      await context.close();
+    }
   });
 
   test.each([360, 768])("at %d px nothing is wider than the page", async (width) => {

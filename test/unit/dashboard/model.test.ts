@@ -2,12 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { showBytes } from "../../../src/cli/release/progress.ts";
 import type { Statement } from "../../../src/client/index.ts";
 import { type EntityView, ERRORS, type ErrorCode, TesError } from "../../../src/client/index.ts";
 import { forgetPin, givenPin, pinSource, storedPins, trusting } from "../../../src/dashboard/model/pins.ts";
 import { addressOf, parseAddress, TABS } from "../../../src/dashboard/model/route.ts";
 import { branchesOf, cascadeOf, linesOf } from "../../../src/dashboard/model/tree.ts";
-import { explain, findingOf, tell, verdictOf } from "../../../src/dashboard/model/verdict.ts";
+import { detailOf, explain, findingOf, tell, verdictOf } from "../../../src/dashboard/model/verdict.ts";
 import { ago, bytes, say, short, versionIn, visible } from "../../../src/dashboard/model/words.ts";
 
 const HEX = "ab".repeat(32);
@@ -153,7 +154,36 @@ test("an error is told with its detail once, and with what to do", () => {
   expect(explain(new TesError("forbidden", { detail: "It lacks bump." }))).toBe(ERRORS.forbidden.title);
 });
 
+test("a detail is a sentence of its own, and names the field", () => {
+  expect(tell(new TesError("version_conflict", { detail: "component:z is at 1.0.3" }))).toBe(
+    `${ERRORS.version_conflict.title} component:z is at 1.0.3. ${ERRORS.version_conflict.remedy}`,
+  );
+  const missing = new TesError("log_altered", { detail: "this member is required", field: "/phases" });
+  expect(tell(missing)).toContain(". At /phases: this member is required. Restore it");
+  expect(detailOf(new TesError("invalid_field", { detail: "expected a text" }))).toBe("Expected a text.");
+  expect(detailOf(new TesError("invalid_field"))).toBe("");
+});
+
 describe("words", () => {
+  test("of a release with several signers each statement says whose it is", () => {
+    const signed = (index: number, of: number) =>
+      say(
+        {
+          type: "release.published",
+          entity: "a:1",
+          version: "2.0.3",
+          signer: `${"k".repeat(42)}${index}`,
+          part: { index, of },
+        } as unknown as Statement,
+        "release.published",
+      ).more;
+    expect([signed(0, 2), signed(1, 2)]).toEqual([
+      "signed by kkkkkkkk…kkk0 (1 of 2)",
+      "signed by kkkkkkkk…kkk1 (2 of 2)",
+    ]);
+    expect(signed(0, 1)).toBe("signed by kkkkkkkk…kkk0");
+  });
+
   test("what does not show in a text of others is made visible", () => {
     expect(visible("a\u202eb\u0000c\u00add\ne")).toBe("a\\u{202e}b\\u{0}c\\u{ad}d\\u{a}e");
     expect(visible("a\r\n\tb\u2066\u2028\u001b", true)).toBe("a\n\tb\\u{2066}\\u{2028}\\u{1b}");
@@ -166,7 +196,12 @@ describe("words", () => {
     expect(ago(0, 400)).toBe("0.4 s ago");
     expect(ago(0, 61_000)).toBe("1 min ago");
     expect(ago(1_000, 0)).toBe("0.0 s ago");
-    expect([1, 999, 1_000, 123_456_789].map(bytes)).toEqual(["1 byte", "999 bytes", "1.0 kB", "123 MB"]);
+  });
+
+  test("sizes are in the units of the command line", () => {
+    const sizes = [0, 1, 999, 1_023, 1_024, 300_000, 123_456_789, 268_435_456, 2 ** 43, 2 ** 53];
+    expect(sizes.map(bytes)).toEqual(sizes.map(showBytes));
+    expect(bytes(300_000)).toBe("293 KiB");
   });
 
   test("a bump says its own step and how many went along; which version it gives whom", () => {
@@ -187,6 +222,6 @@ describe("words", () => {
     expect([versionIn(bumped, "a:2"), versionIn(bumped, "a:3")]).toEqual(["2.1.0", undefined]);
     expect(say(undefined, "new.kind").about).toBe("new.kind");
     const yanked = { type: "release.yanked", entity: "a:1", version: "1.0.0" } as unknown as Statement;
-    expect(say(yanked, yanked.type)).toEqual({ about: "a:1", text: "", code: "1.0.0", more: "was withdrawn" });
+    expect(say(yanked, yanked.type)).toEqual({ about: "a:1", text: "withdrawn", code: "1.0.0" });
   });
 });
