@@ -170,7 +170,7 @@ export class Release extends Panel {
     return html`<p class="note ${finding === "refused" ? "refused" : "warn"}">${badge}${tell(error)}</p>
       ${
         finding === "answer"
-          ? html`<p class="note-after small">The address names this release. <a href=${addressOf(this.registry.name, "releases")}>All releases of this registry</a></p>`
+          ? html`<p class="note-after small">The address may be mistyped. <a href=${addressOf(this.registry.name, "releases")}>All releases of this registry</a></p>`
           : nothing
       }`;
   }

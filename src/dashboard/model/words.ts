@@ -123,8 +123,9 @@ function sayOf(statement: Statement | undefined, type: string): Said {
 
 /** One statement for each signer of the same: whose this one is, and which of how many. */
 function signedBy({ signer, part }: { readonly signer: string; readonly part: { index: number; of: number } }) {
-  const which = part.of > 1 ? ` (${part.index + 1} of ${part.of})` : "";
-  return { more: `signed by ${short(signer)}${which}` };
+  // What tells them apart comes first: the end may be cut.
+  const which = part.of > 1 ? ` ${part.index + 1} of ${part.of}` : "";
+  return { more: `signed${which} by ${short(signer)}` };
 }
 
 /** Which version a statement gives an entity, if it gives it one. */

@@ -177,10 +177,7 @@ describe("words", () => {
         } as unknown as Statement,
         "release.published",
       ).more;
-    expect([signed(0, 2), signed(1, 2)]).toEqual([
-      "signed by kkkkkkkk…kkk0 (1 of 2)",
-      "signed by kkkkkkkk…kkk1 (2 of 2)",
-    ]);
+    expect([signed(0, 2), signed(1, 2)]).toEqual(["signed 1 of 2 by kkkkkkkk…kkk0", "signed 2 of 2 by kkkkkkkk…kkk1"]);
     expect(signed(0, 1)).toBe("signed by kkkkkkkk…kkk0");
   });
 
