@@ -45,6 +45,9 @@ export class Comparison extends Panel {
       td code {
         overflow-wrap: anywhere;
       }
+      td:first-child {
+        min-width: 13ch;
+      }
       td {
         vertical-align: middle;
       }

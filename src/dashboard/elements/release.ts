@@ -167,7 +167,9 @@ export class Release extends Panel {
     // Such an answer was signed, and is as good as any: there is nothing here to be checked.
     const badge =
       finding === "refused" || finding === "outage" ? html`<tes-badge standing=${finding}></tes-badge><br />` : nothing;
-    return html`<p class="note ${finding === "refused" ? "refused" : "warn"}">${badge}${tell(error)}</p>
+    return html`<p class="note ${finding === "refused" ? "refused" : "warn"}">${badge}${tell(error)} ${
+      finding === "answer" ? nothing : html`<button type="button" @click=${() => void this.#load()}>Ask again</button>`
+    }</p>
       ${
         finding === "answer"
           ? html`<p class="note-after small">The address may be mistyped. <a href=${addressOf(this.registry.name, "releases")}>All releases of this registry</a></p>`
