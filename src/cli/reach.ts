@@ -1,5 +1,6 @@
 /** Which authority a command speaks to, as whom, and what is believed about it. */
 
+import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { createClient, type TesClient } from "../client/client.ts";
@@ -48,6 +49,8 @@ export interface Located {
   readonly url: string | null;
   /** Whether it is this machine's own, found by its data directory. */
   readonly local: boolean;
+  /** Whether only a registry file that nobody named says so: it may have come with a download. Its pins are kept apart. */
+  readonly unasked: boolean;
   readonly registry: string;
   readonly store: PinStore;
   readonly pinKey: string;
@@ -80,9 +83,13 @@ export async function locate(io: CommandIo, options: ReachOptions): Promise<Loca
   const pinned = options.pins ?? io.env.TES_PINS;
   const files = pinned !== undefined ? filePins(resolve(io.cwd, pinned)) : local ? filePins(paths.pins) : userPins(io);
   const store = local ? dataPins(io, paths, files) : files;
-  const pinKey = local ? localKey(registry) : `${new URL(named).origin}/${registry}`;
+  const key = local ? localKey(registry) : `${new URL(named).origin}/${registry}`;
+  const isAsked = options.url !== undefined || io.env.TES_URL !== undefined || options.file !== undefined;
+  // A contact that a registry file led to, which may have come with a download, must not look like one of this user's.
+  const unasked = !local && !isAsked && (await files.load(key)) === undefined;
+  const pinKey = unasked ? `${key}@${await realpath(checkout!.path).catch(() => checkout!.path)}` : key;
   const fileOf = (pin: Pin) => files.fileOf(pinKey, pin);
-  return { url: named ?? (await runningUrl(paths)), local, registry, store, pinKey, fileOf, checkout, paths };
+  return { url: named ?? (await runningUrl(paths)), local, unasked, registry, store, pinKey, fileOf, checkout, paths };
 }
 
 /**
@@ -119,7 +126,9 @@ export async function reach(io: CommandIo, options: ReachOptions): Promise<Reach
 
 async function runningUrl(paths: DataPaths): Promise<string | null> {
   const lock = await readLock(paths);
-  return lock?.running === true ? (lock.record.url ?? null) : null;
+  const url = lock?.running === true ? lock.record.url : undefined;
+  // tes serve listens on loopback alone: a lock that names another place was made by somebody else.
+  return url !== undefined && URL.canParse(url) && new URL(url).hostname === "127.0.0.1" ? url : null;
 }
 
 /**

@@ -172,5 +172,7 @@ export const MAX_KEY_MEMORY_BYTES = 1_073_741_824;
 export const MAX_KEY_OPERATIONS = 33_554_432;
 /** A Sigstore bundle: the largest payload and the longest statement as base64, the longest proof, and room. */
 export const MAX_BUNDLE_BYTES = 2_621_440;
+/** Payloads in the bundles of one answer, where no signer is named: as base64 and with receipts a client reads them. */
+export const MAX_BUNDLES_CHARS = 4_194_304;
 /** JSON nesting of an attestation: bills of materials nest their components. */
 export const MAX_ATTESTATION_DEPTH = 64;

@@ -2,7 +2,7 @@
 
 import { fromBase64, fromBase64Url, utf8 } from "../core/bytes.ts";
 import { TesError } from "../core/errors.ts";
-import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE } from "../core/limits.ts";
+import { DEFAULT_PAGE_SIZE, MAX_BUNDLES_CHARS, MAX_PAGE_SIZE } from "../core/limits.ts";
 import { createBundle, logOf, trustedRoot as renderTrustedRoot, type TransparencyLog } from "../core/sigstore.ts";
 import type { Receipt } from "../protocol/answers.ts";
 import { parseEntityId } from "../protocol/ids.ts";
@@ -137,6 +137,10 @@ function logsOf({ ledger }: RouteContext): TransparencyLog[] {
   return [...logs, logOf(current)];
 }
 
+/** Characters of the payloads in all bundles of a release: each holds its own whole. */
+const sizeOf = (groups: ReturnType<typeof attestedBy>): number =>
+  groups.reduce((sum, { payload, statements }) => sum + (payload?.length ?? 0) * statements.length, 0);
+
 export const bundles: Handler = async (context) => {
   const { ledger, writer, keys } = context;
   const row = rowOf(context);
@@ -144,6 +148,12 @@ export const bundles: Handler = async (context) => {
   const log = logOf({ origin, publicKey: keys.log.raw, from: 0 });
   const { signer } = context.query;
   const groups = attestedBy(context, row);
+  if (signer === undefined && sizeOf(groups) > MAX_BUNDLES_CHARS) {
+    throw new TesError("invalid_field", {
+      field: "signer",
+      detail: "All bundles together are too long for one answer: ask for one signer's.",
+    });
+  }
   const isSigner = groups.some(({ statements }) => statements.some((statement) => statement.signer === signer));
   if (signer !== undefined && !isSigner) {
     throw new TesError("invalid_field", { field: "signer", detail: "It signed nothing of this release." });

@@ -9,6 +9,7 @@ import {
   MAX_ANSWER_BYTES,
   MAX_ATTESTATION_BYTES,
   MAX_ATTESTATIONS,
+  MAX_BUNDLES_CHARS,
   MAX_ENVELOPE_SIGNATURES,
   MAX_IMPORT_BODY_BYTES,
   MAX_JSON_DEPTH,
@@ -130,6 +131,29 @@ test("a payload that escaping makes longest is exported and imported; MAX_IMPORT
   expect(await send(MAX_IMPORT_BODY_BYTES + 1)).toBe("body_too_large");
   expect(await send(MAX_IMPORT_BODY_BYTES)).not.toBe("body_too_large");
 });
+
+test(
+  "all bundles at once as long as their payloads have MAX_BUNDLES_CHARS; above that, one signer's",
+  LARGE,
+  async () => {
+    await named(3, 3);
+    const by = publishers.slice(0, 3);
+    const most = Math.floor(MAX_BUNDLES_CHARS / 3) - 1_000;
+    for (const [version, beyond] of [
+      ["1.0.0", 0],
+      ["1.1.0", 1],
+    ] as const) {
+      scope = { ...scope, version };
+      const attestations = [await envelopeOf(padded(most + beyond, SBOM), by)];
+      expect(await outcome(release({ envelope: await envelopeOf(padded(1_000), by), attestations }))).toBe(200);
+      const path = `/v1/acme/releases/${ENTITY}/${version}/bundle`;
+      expect(await outcome(ask(path))).toBe(beyond === 0 ? 200 : "invalid_field");
+      const { bundles } = jsonOf(await ask(`${path}?signer=${by[0]!.kid}`));
+      expect(bundles).toHaveLength(2);
+      await post("/v1/acme/bump", { entity: ENTITY, scope: "minor" }, { token });
+    }
+  },
+);
 
 test("MAX_ATTESTATIONS beside the provenance", async () => {
   await named();

@@ -163,7 +163,7 @@ async function judge(
   const anchor = await anchorOf(io, flags, trust, evidence.document);
   const document = await withTrust(evidence.document, trust, anchor);
   const release = await verifyRelease(document, anchor).catch((thrown: unknown) => {
-    throw becauseOf(evidence.broken, thrown);
+    throw becauseOf(evidence.broken, document.keys === evidence.document.keys ? thrown : beforeOf(thrown));
   });
   await verifyBundles(evidence.bundles, document, anchor);
   requireExpected(release, flags.expect);
@@ -176,6 +176,15 @@ async function judge(
   const standing = standingOf(release, last);
   const allowRemoved = flags.allowRemoved === true;
   report(io, { release, pinnedBy, evidence: from, broken, files, missing, beside, standing, allowRemoved, online });
+}
+
+/** What the keys of a document alone would prove, and those of a newer trust file do not. */
+function beforeOf(thrown: unknown): unknown {
+  if (!(thrown instanceof TesError) || thrown.code !== "note_invalid") return thrown;
+  const detail =
+    "It is proved by a head of the log that no longer counts: the registry was restored or moved since, as the trust file knows. " +
+    "If the release is still in the log, tes release fetch gets its proof anew.";
+  return new TesError("note_invalid", { detail, cause: thrown });
 }
 
 /** Where a signer is missing and a bundle is broken, it is that bundle which has to be fetched again. */

@@ -57,6 +57,7 @@ export function verifyCommand(io: CommandIo): Command {
         refuseForReleases(flags, ["expect", "trust", "release", "allowRemoved"], "no file is named");
         return verifyAuthority(io, await reach(io, flags));
       }
+      if (file === "") throw new TesError("usage", { detail: "The file has an empty name: is a variable not set?" });
       if (isAddress(file)) return verifyAddress(io, file, flags);
       const path = resolve(io.cwd, file);
       const found = await kindOf(path);

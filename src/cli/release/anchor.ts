@@ -2,7 +2,7 @@
 
 import { relative, resolve } from "node:path";
 import { type ReleaseDocument, verifyPublishers } from "../../client/release.ts";
-import { verifyKeys } from "../../client/trust.ts";
+import { type Trust, verifyKeys } from "../../client/trust.ts";
 import { canonicalize } from "../../core/canonical-json.ts";
 import { TesError } from "../../core/errors.ts";
 import type { JsonValue } from "../../core/json.ts";
@@ -71,13 +71,13 @@ export async function anchorOf(
 async function keptAnchor(
   io: CommandIo,
   flags: AnchorOptions,
-  { local, url, registry, store, pinKey, fileOf, checkout, paths }: Located,
+  { local, unasked, url, registry, store, pinKey, fileOf, checkout, paths }: Located,
 ): Promise<Omit<Anchor, "registry">> {
   const pin = await store.load(pinKey);
   const genesis = checkout?.file.registry === registry ? checkout.file.authority?.genesis : undefined;
   const named = flags.pins !== undefined || io.env.TES_PINS !== undefined || (local && flags.dataNamed === true);
   const own = pin === undefined || named || !local ? undefined : await ownPin(io, paths, registry);
-  if (pin !== undefined && (named || !local || own?.genesis === pin.genesis)) {
+  if (pin !== undefined && (named || (!local && !unasked) || own?.genesis === pin.genesis)) {
     if (flags.file !== undefined && genesis !== undefined && genesis !== pin.genesis) {
       throw new TesError("genesis_mismatch", { facts: { remembered: pin.genesis, given: genesis } });
     }
@@ -93,14 +93,14 @@ async function keptAnchor(
       "A release is verified against the genesis of its registry, as its operator publishes it: --genesis HEX, or --trust FILE.",
       ...(genesis === undefined
         ? []
-        : [unasked(checkout!.path, genesis, `--file ${relative(io.cwd, checkout!.path)}`)]),
-      ...(pin === undefined ? [] : [unasked(fileOf(pin), pin.genesis, `--data ${flags.data}`)]),
+        : [unbelieved(checkout!.path, genesis, `--file ${relative(io.cwd, checkout!.path)}`)]),
+      ...(pin === undefined || unasked ? [] : [unbelieved(fileOf(pin), pin.genesis, `--data ${flags.data}`)]),
     ].join("\n"),
   });
 }
 
 /** What lies here and is not believed by itself. */
-function unasked(path: string, genesis: string, option: string): string {
+function unbelieved(path: string, genesis: string, option: string): string {
   return `${printable(path)} is there and names ${printable(genesis)}. It may have come with the release, so it is not believed by itself: ${printable(option)} believes it.`;
 }
 
@@ -129,10 +129,10 @@ function givenAnchor(io: CommandIo, flags: AnchorOptions, trust: TrustFile | nul
 }
 
 /**
- * The document with the publishers of a trust file, where that knows of more revisions: a document from before a
- * publisher was removed cannot hide it.
+ * The document with the keys and the publishers of a trust file, where that knows of more: a document from before a
+ * publisher was removed cannot hide it, nor one of a log that a restore cut off since, or whose key was retired.
  *
- * @throws {TesError} `answer_malformed`; `checkpoint_inconsistent` when the two know different revisions
+ * @throws {TesError} `answer_malformed`; `checkpoint_inconsistent` when the two know different keys or revisions
  */
 export async function withTrust(
   document: ReleaseDocument,
@@ -140,18 +140,30 @@ export async function withTrust(
   anchor: Anchor,
 ): Promise<ReleaseDocument> {
   if (trust === null) return document;
+  const [here, there] = [await verifyKeys(document.keys, anchor), await verifyKeys(trust.keys, anchor)];
+  const theirs = logsOf(there);
+  for (const [i, log] of logsOf(here).slice(0, theirs.length).entries()) {
+    if (log === theirs[i]) continue;
+    throw new TesError("checkpoint_inconsistent", {
+      detail: `The trust file and the document know two logs in the place ${i + 1} of one registry.`,
+    });
+  }
+  const keys = there.announced > here.announced ? trust.keys : document.keys;
   const { release, publishers } = parseAnswer("release", document.release, "answer_malformed");
   const { entity } = release;
-  const known = trust.publishers.find((one) => one.entity === entity)?.receipts;
-  if (known === undefined) return document;
+  const known = trust.publishers.find((one) => one.entity === entity)?.receipts ?? [];
   for (const [i, receipt] of publishers.slice(0, known.length).entries()) {
     if (canonicalize(receipt.statement) === canonicalize(known[i]!.statement)) continue;
     throw new TesError("checkpoint_inconsistent", {
       detail: `The trust file and the document know two revisions ${i + 1} of the publishers of ${entity}.`,
     });
   }
-  await verifyPublishers(known, entity, await verifyKeys(trust.keys, anchor));
-  if (known.length <= publishers.length) return document;
+  await verifyPublishers(known, entity, there);
+  if (known.length <= publishers.length) return { ...document, keys };
   const merged = { ...(document.release as object), publishers: known } as unknown as JsonValue;
-  return { ...document, release: merged };
+  return { ...document, keys, release: merged };
 }
+
+/** Every log that a chain of keys leads through, oldest first. */
+const logsOf = ({ earlier, origin, logKey }: Trust): string[] =>
+  [...earlier, { origin, logKey }].map((log) => `${log.origin} ${log.logKey.x}`);

@@ -47,15 +47,16 @@ export interface Evidence {
  * whatever it holds: nobody may pass a proof of one thing off as the thing.
  */
 export async function kindOf(path: string): Promise<Kind> {
+  if ((await stat(path).catch(() => null))?.isDirectory() === true) return "folder";
   if (basename(path) !== DOCUMENT_NAME && !path.endsWith(BUNDLE_ENDING) && (await isThere(besideDocument(path)))) {
     return "artifact";
   }
-  if ((await stat(path).catch(() => null))?.isDirectory() === true) return "folder";
   const { file, size } = await openFile(path);
   try {
     if (size > MAX_ANSWER_BYTES || size === 0) return "artifact";
     const kind = kindOfBytes(await file.readFile());
-    return (kind === "document" || kind === "bundle") && !PROOF_NAME.test(path) ? "artifact" : kind;
+    if (kind === "receipt") return path.endsWith(".json") ? kind : "artifact";
+    return kind !== "artifact" && !PROOF_NAME.test(path) ? "artifact" : kind;
   } finally {
     await file.close();
   }

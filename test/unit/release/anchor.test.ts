@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { dataPaths } from "../../../src/cli/local/data.ts";
+import { acquireLock } from "../../../src/cli/local/lock.ts";
 import { dataPins } from "../../../src/cli/own-pins.ts";
 import { filePins } from "../../../src/cli/pins.ts";
+import { locate } from "../../../src/cli/reach.ts";
 import { type AnchorOptions, anchorOf } from "../../../src/cli/release/anchor.ts";
 import { RELEASE_DOCUMENT_TYPE, type ReleaseDocument } from "../../../src/client/release.ts";
 import type { TrustFile } from "../../../src/protocol/trust-file.ts";
@@ -135,6 +137,36 @@ describe("what lies beside a release is not believed by itself", () => {
     await userPins().save(`${url}/default`, pin(OURS));
     expect(await anchor("default")).toMatchObject({ genesis: OURS });
     await expect(anchor("default", { file })).rejects.toMatchObject({ code: "genesis_mismatch" });
+  });
+
+  test("what a contact pinned that a registry file led to, which nobody named", async () => {
+    const url = "https://tes.example";
+    const path = join(dir, "here/tes.registry.json");
+    await writeFile(path, JSON.stringify({ authority: { url, genesis: THEIRS }, entities: [] }));
+    // As any command does that reaches the authority from here.
+    const io = ioIn(join(dir, "here"), { HOME: join(dir, "home") });
+    const { store, pinKey } = await locate(io, { data: ".tes" });
+    await store.save(pinKey, pin(THEIRS));
+    expect((await locate(io, { data: ".tes" })).pinKey).toBe(pinKey);
+    await expect(anchor("default")).rejects.toMatchObject({ code: "genesis_unpinned" });
+    await expect(anchor("default", { url })).rejects.toMatchObject({ code: "genesis_unpinned" });
+    expect(await anchor("default", { file: "tes.registry.json" })).toMatchObject({ genesis: THEIRS });
+  });
+
+  test("the address in the lock of a data directory, unless it is this machine", async () => {
+    const io = ioIn(join(dir, "here"), { HOME: join(dir, "home") });
+    const paths = dataPaths(join(dir, "here/.tes"));
+    await mkdir(paths.root);
+    const held = await acquireLock(paths, join(dir, "config"));
+    const workerd = { pid: process.pid, started: "" };
+    for (const [url, found] of [
+      ["https://tes.example", null],
+      ["http://127.0.0.1:4321", "http://127.0.0.1:4321"],
+    ] as const) {
+      await held.record({ workerd, url });
+      expect((await locate(io, { data: ".tes" })).url).toBe(found);
+    }
+    await held.release();
   });
 
   test("a home that cannot be written is in nobody's way", async () => {
