@@ -14,6 +14,7 @@ const DEEP = [
   "release-broken-off.test.ts",
   "release-folder.test.ts",
   "release-large.test.ts",
+  "release-restored.test.ts",
   "release-self.test.ts",
   "release-verifiers.test.ts",
   "release-verify.test.ts",
