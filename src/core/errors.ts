@@ -409,7 +409,7 @@ export const ERRORS = {
   genesis_unpinned: row(
     400,
     "Nothing is known yet that this registry could be told from another by.",
-    "Give its genesis hash (--genesis), or trust the first answer (--trust-first).",
+    "Give its genesis hash (--genesis), as its operator publishes it. An authority, not a release, can be trusted at the first contact (--trust-first).",
   ),
   key_unknown: row(
     502,

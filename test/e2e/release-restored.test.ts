@@ -1,6 +1,6 @@
 /** Releases of a registry that was set back by a restore: what it still has verifies, and what was cut off does not. */
 
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { serve } from "./support/authority.ts";
@@ -79,4 +79,22 @@ test("a receipt is none under the name of a file, and a folder is one whatever l
   await writeFile(join(place.dir, "release.tes.json"), await readFile(join(place.dir, "rel/release.tes.json")));
   expect(await done(place, ["verify", "rel", ...pinned])).toContain("proved  file");
   expect(await done(place, ["verify", ".", ...pinned], { cwd: join(place.dir, "rel") })).toContain("proved  file");
+});
+
+test("a download with a registry file of its own is not believed, before any contact and after", async () => {
+  await using theirs = await makePlace();
+  const { genesis, authority } = await beginReleases(theirs);
+  await done(theirs, ["release", ENTITY, "dist/app.tgz", "--key", "alice.key", "--out", "rel"]);
+  await using place = await makePlace();
+  await cp(join(theirs.dir, "rel"), place.dir, { recursive: true });
+  const file = { registry: "default", authority: { url: authority.url, genesis }, entities: [] };
+  await writeFile(join(place.dir, "tes.registry.json"), JSON.stringify(file));
+  const unpinned = { code: "genesis_unpinned", detail: expect.stringContaining("--file tes.registry.json") };
+  expect(await fails(place, ["verify", "app.tgz"])).toMatchObject(unpinned);
+  expect(await fails(place, ["release", "fetch", `${ENTITY}@1.4.0`, "--out", "more.tes.json"])).toMatchObject(unpinned);
+  await done(place, ["verify"]);
+  await done(place, ["release", "list"]);
+  expect(await fails(place, ["verify", "app.tgz"])).toMatchObject(unpinned);
+  expect(await fails(place, ["verify", "app.tgz", "--online", "--expect", `${ENTITY}@1.4.0`])).toMatchObject(unpinned);
+  expect(await done(place, ["verify", "app.tgz", "--file", "tes.registry.json"])).toContain("proved  file");
 });

@@ -6,11 +6,12 @@ import { Command } from "commander";
 import { TesError } from "../../core/errors.ts";
 import { codeOf, reasonOf } from "../local/data.ts";
 import { type CommandIo, printable, printJson } from "../output.ts";
-import { type ReachOptions, reach, withReach } from "../reach.ts";
+import { reach, withReach } from "../reach.ts";
+import { type AnchorOptions, anchorOf } from "../release/anchor.ts";
 import { DOCUMENT_NAME } from "../release/contents.ts";
 import { resolveTarget } from "../release/target.ts";
 
-interface FetchFlags extends ReachOptions {
+interface FetchFlags extends AnchorOptions {
   readonly out?: string;
 }
 
@@ -22,12 +23,20 @@ export function fetchCommand(io: CommandIo): Command {
     )
     .argument("<release>", "entity@version, or the entity alone for its current version")
     .option("--out <file>", `new file (default: ${DOCUMENT_NAME})`)
-    .addHelpText("after", "\nExample:\n  $ tes release fetch component:app@1.2.3 && tes verify app-1.2.3.tgz")
-    .action((release: string, _: FetchFlags, self: Command) => fetchProof(io, release, self.optsWithGlobals()));
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ tes release fetch component:app@1.2.3 --url https://tes.example \\\n      --genesis 54a1…",
+    )
+    .action((release: string, _: FetchFlags, self: Command) => {
+      const dataNamed = self.getOptionValueSourceWithGlobals("data") === "cli";
+      return fetchProof(io, release, { ...self.optsWithGlobals(), dataNamed });
+    });
 }
 
 async function fetchProof(io: CommandIo, named: string, flags: FetchFlags): Promise<void> {
-  const { client } = await reach(io, flags);
+  // What it is proved by is what tes verify will believe: nothing that only a file here says.
+  const { genesis: pinned } = await anchorOf(io, flags, null, null);
+  const { client } = await reach(io, { ...flags, genesis: pinned });
   const { entity, version } = await resolveTarget(client, named);
   const { document, release } = await client.releaseOf(entity, version);
   const out = flags.out ?? DOCUMENT_NAME;
