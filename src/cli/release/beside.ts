@@ -7,11 +7,8 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type ProvenRelease, type ReleaseDocument, verifyPublishers } from "../../client/release.ts";
 import { verifyKeys } from "../../client/trust.ts";
-import { fromBase64Url, toBase64 } from "../../core/bytes.ts";
 import { parseChecksums } from "../../core/checksums.ts";
 import { type ErrorCode, TesError } from "../../core/errors.ts";
-import { type JsonValue, parseJson } from "../../core/json.ts";
-import { ed25519Spki } from "../../core/sigstore.ts";
 import { parseAnswer } from "../../protocol/answers.ts";
 import type { PublicKey } from "../../protocol/statements.ts";
 import type { Anchor } from "./anchor.ts";
@@ -21,6 +18,7 @@ import { BUNDLE_ENDING, DOCUMENT_NAME, SUMS_NAME, TRUSTED_ROOT_NAME } from "./co
 import { type HashedFile, hashFile, openFile } from "./hashing.ts";
 import { checkKeyFile, KEY_FILE, readKeysThere } from "./key-there.ts";
 import { type Keys, type SignatureKind, type Signed, signerOf } from "./signed-by.ts";
+import { checkTrustedRoot } from "./trusted-root.ts";
 
 /** A line for each of the files of a release, whose names are 255 bytes at most. */
 const MAX_SUMS_BYTES = 524_288;
@@ -99,7 +97,9 @@ export async function lookBeside(
       if (bundle.code === "bundle_unsupported" && !OUR_BUNDLE.test(name)) notCovered.push(name);
       else beside.push(bundle);
     } else if (name === TRUSTED_ROOT_NAME) {
-      beside.push(await found("log", async () => checkRoot(await readBytes(path, MAX_ROOT_BYTES), document, anchor)));
+      beside.push(
+        await found("log", async () => checkTrustedRoot(await readBytes(path, MAX_ROOT_BYTES), document.keys, anchor)),
+      );
     } else if (name === SUMS_NAME) {
       beside.push(await found("checksums", async () => checkSums(sums, release)));
     } else if (KEY_FILE.test(name)) {
@@ -186,31 +186,6 @@ function checkSums(sums: Sums | null, { subjects }: ProvenRelease): null {
   const known = new Set(subjects.map(({ name }) => name));
   const more = [...listed.keys()].find((name) => !known.has(name));
   if (more !== undefined) throw new TesError("artifact_unknown", { detail: `it names ${more}` });
-  return null;
-}
-
-/** Whoever hands Sigstore's verifiers this file makes them believe every log in it. */
-async function checkRoot(bytes: Uint8Array, document: ReleaseDocument, anchor: Anchor): Promise<null> {
-  const { earlier, logKey } = await verifyKeys(document.keys, anchor);
-  const known = new Set([{ logKey }, ...earlier].map((log) => toBase64(ed25519Spki(fromBase64Url(log.logKey.x)!))));
-  const refuse = (detail: string, cause?: unknown) => new TesError("signature_file_invalid", { detail, cause });
-  let root: Record<string, JsonValue | undefined>;
-  try {
-    root = parseJson(bytes) as typeof root;
-  } catch (cause) {
-    throw refuse("it is no JSON that means one thing", cause);
-  }
-  const { tlogs, certificateAuthorities = [], ctlogs = [], timestampAuthorities = [] } = root ?? {};
-  if (!Array.isArray(tlogs) || tlogs.length === 0) throw refuse("it names no log");
-  if ([certificateAuthorities, ctlogs, timestampAuthorities].some((list) => !Array.isArray(list) || list.length > 0)) {
-    throw refuse("it names others than the log that may vouch");
-  }
-  for (const log of tlogs) {
-    const key = (log as { readonly publicKey?: { readonly rawBytes?: unknown } } | null)?.publicKey?.rawBytes;
-    if (typeof key !== "string" || !known.has(key)) {
-      throw new TesError("key_unknown", { detail: "it names a log that is not this registry's" });
-    }
-  }
   return null;
 }
 
