@@ -193,7 +193,11 @@ test("a second publisher's signatures are found by their names, and a folder of 
   );
   await done(place, ["release", ENTITY, "dist/app.tgz", "--key", "alice.key", ...ELSEWHERE, "--draft", "next.json"]);
   await done(place, ["release", "sign", "next.json", "--key", "bob.key"]);
-  await done(place, ["release", "publish", "next.json"]);
+  const published = place.tes(["release", "publish", "next.json"]);
+  expect(await published.exited).toBe(0);
+  expect(published.stderr).toMatch(/^component:app@1\.4\.0 of the registry default, genesis /m);
+  expect(published.stderr).toContain(`, ${bob}\n`);
+  expect(published.stderr).toMatch(/^command: tes release component:app dist\/app\.tgz --download-url /m);
   const found = await look(place, FOLDER);
   expect(found).toMatchObject({ exit: 0, verified: true });
   expect(

@@ -8,6 +8,7 @@ import { logOf, type TransparencyLog, trustedRoot } from "../../core/sigstore.ts
 import { parseAnswer } from "../../protocol/answers.ts";
 import { parseStatement } from "../../protocol/statements.ts";
 import type { Anchor } from "./anchor.ts";
+import { memberOf } from "./member.ts";
 
 /** A log of the chain, and when its last entry came as far as that can be known. */
 interface KnownLog {
@@ -37,9 +38,9 @@ export async function checkTrustedRoot(bytes: Uint8Array, keys: JsonValue, ancho
   } catch (cause) {
     throw refuse("it is no JSON that means one thing", cause);
   }
-  const named = member(root, "tlogs");
+  const named = memberOf(root, "tlogs");
   if (!Array.isArray(named) || named.length === 0) throw refuse("it names no log");
-  const keyIn = (log: JsonValue | undefined) => member(log, "publicKey", "rawBytes");
+  const keyIn = (log: JsonValue | undefined) => memberOf(log, "publicKey", "rawBytes");
   const written = (logs: readonly KnownLog[]) =>
     trustedRoot(logs.map(({ log, until }, i) => logOf({ ...log, ...endOf(until, named[i]) })));
   const ours = new Set<unknown>(written(known).tlogs.map(({ publicKey }) => publicKey.rawBytes));
@@ -78,19 +79,10 @@ function knownLogs(keys: JsonValue): KnownLog[] {
 /** The end that a log names, when it lies within the limits; otherwise the earliest, from which it then differs. */
 function endOf(until: KnownLog["until"], named: JsonValue | undefined): { readonly until?: number } {
   if (until === null) return {};
-  const end = member(named, "publicKey", "validFor", "end");
+  const end = memberOf(named, "publicKey", "validFor", "end");
   const at = typeof end === "string" ? Date.parse(end) : Number.NaN;
   const second = (ms: number) => 1_000 * Math.floor(ms / 1_000);
   return { until: at >= second(until.from) && at <= until.to ? at : until.from };
-}
-
-function member(json: JsonValue | undefined, ...path: readonly string[]): JsonValue | undefined {
-  let found = json;
-  for (const name of path) {
-    if (typeof found !== "object" || found === null || Array.isArray(found) || !Object.hasOwn(found, name)) return;
-    found = found[name];
-  }
-  return found;
 }
 
 /** JSON pointer of the first value that is not as expected, of which the leaves are texts; null when all are. */
