@@ -112,6 +112,15 @@ test("every signature, key and list in the folder is proved, and each that was c
   expect(
     await changed("trusted_root.json", replaced(/"rawBytes": "(.{16})[^"]{8}/, '"rawBytes": "$1AAAAAAAA')),
   ).toEqual(["trusted_root.json stranger key_unknown"]);
+  for (const [from, to] of [
+    ['"ctlogs": []', '"ctlogs": [], "certificate_authorities": [{}]'],
+    [/"start": "\d{4}/, '"start": "1999'],
+    ['"baseUrl": "https://', '"baseUrl": "https://evil.'],
+  ] as const) {
+    expect(await changed("trusted_root.json", replaced(from, to))).toEqual([
+      "trusted_root.json refused signature_file_invalid",
+    ]);
+  }
   for (const name of [`${short}.sigstore.json`, `${short}.sbom.sigstore.json`]) {
     expect(await changed(name, (bytes) => bytes.subarray(0, 999))).toEqual([`${name} refused bundle_invalid`]);
   }

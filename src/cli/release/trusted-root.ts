@@ -47,9 +47,13 @@ export async function checkTrustedRoot(bytes: Uint8Array, keys: JsonValue, ancho
   if (named.some((log: JsonValue) => !ours.has(keyIn(log)))) {
     throw new TesError("key_unknown", { detail: "it names a log that is not this registry's" });
   }
-  const differs = differenceOf(root, written(known) as unknown as JsonValue, "");
-  if (differs !== null) throw refuse(`${differs} is not what the authority writes for this registry's logs`);
-  return null;
+  const differenceTo = (logs: readonly KnownLog[]) => differenceOf(root, written(logs) as unknown as JsonValue, "");
+  const differs = differenceTo(known);
+  if (differs === null) return null;
+  const isOld = known.some((_, i) => i > 0 && differenceTo(asOf(known, i)) === null);
+  if (isOld)
+    throw refuse("it is of before the registry had its last key, and sets those before no end: tes trust root");
+  throw refuse(`${differs} is not what the authority writes for this registry's logs`);
 }
 
 function knownLogs(keys: JsonValue): KnownLog[] {
@@ -74,6 +78,11 @@ function knownLogs(keys: JsonValue): KnownLog[] {
     before = at;
   }
   return [...logs, { log, until: null }];
+}
+
+/** The first logs, as they were when the last of them was in use. */
+function asOf(known: readonly KnownLog[], count: number): KnownLog[] {
+  return known.slice(0, count).map(({ log, until }, i) => ({ log, until: i === count - 1 ? null : until }));
 }
 
 /** The end that a log names, when it lies within the limits; otherwise the earliest, from which it then differs. */

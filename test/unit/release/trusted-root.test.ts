@@ -50,6 +50,15 @@ test("as the authority writes it, it is proved, however its JSON is laid out", a
   expect(await said(JSON.stringify(root, null, 2), keys, registry.genesis)).toBe("proved");
 });
 
+test("one that was written before the last key came is told from one that somebody changed", async () => {
+  const { registry, keys } = await moved();
+  const old = trustedRoot([logOf({ origin: ORIGIN, publicKey: publicKeyOf(registry), from: NOW })]);
+  expect(await said(old, { ...keys, announcements: [] }, registry.genesis)).toBe("proved");
+  expect(await said(old, keys, registry.genesis)).toMatch(
+    /^signature_file_invalid: it is of before .* tes trust root$/,
+  );
+});
+
 const key = (log: Json) => log.publicKey as Json;
 const validFor = (log: Json) => key(log).validFor as Json;
 
