@@ -1,12 +1,12 @@
 /** tes release killed at moments that are counts of events; then the same command again. And two publishers at once. */
 
 import { spawn } from "node:child_process";
-import { watch } from "node:fs";
+import { existsSync, renameSync, watch } from "node:fs";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makePlace, type Place } from "./support/place.ts";
-import { beginReleases, done, ENTITY, json } from "./support/releases.ts";
+import { beginReleases, done, ELSEWHERE, ENTITY, json } from "./support/releases.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 /** Two parts. */
@@ -106,4 +106,42 @@ test("two publishers release one version at once: one wins and the other is told
   const seqs = runs.map(({ stdout }) => (JSON.parse(stdout) as { seq: number }).seq);
   expect(seqs[0]).toBe(seqs[1]);
   for (const out of ["c", "d"]) await done(place, ["verify", `${out}/release.tes.json`]);
+});
+
+test("a folder that another run of the same command finished first is this release's; any other one is not", async () => {
+  await using place = await makePlace();
+  await beginReleases(place);
+  await writeFile(join(place.dir, "dist/app.tgz"), Buffer.alloc(FILE_BYTES, 1));
+  const args = (file: string, out: string) => [
+    "release",
+    ENTITY,
+    file,
+    "--key",
+    "alice.key",
+    ...ELSEWHERE,
+    "--out",
+    out,
+  ];
+  await done(place, args("dist/app.tgz", "first/out"));
+  await done(place, ["bump", ENTITY, "minor", "--yes", "--no-files"]);
+  await done(place, args("dist/notes.txt", "other/out"));
+  /** Runs the command; while it makes its folder, another one gets the name. */
+  const overtaken = async (winner: string, out: string) => {
+    await mkdir(join(place.dir, out));
+    const watcher = watch(join(place.dir, out), () => {
+      if (existsSync(join(place.dir, winner))) renameSync(join(place.dir, winner), join(place.dir, out, "out"));
+    });
+    const version = `${ENTITY}@1.4.0`;
+    const run = place.tes([...args("dist/app.tgz", `${out}/out`), "--json"].with(1, version));
+    const exit = await run.exited;
+    watcher.close();
+    expect(existsSync(join(place.dir, winner)), "nobody got in between").toBe(false);
+    expect(await readdir(join(place.dir, out))).toEqual(["out"]);
+    return { exit, said: JSON.parse(exit === 0 ? run.stdout : run.stderr) as unknown };
+  };
+  expect(await overtaken("first/out", "a")).toMatchObject({ exit: 0, said: { already: true, written: false } });
+  expect(await overtaken("other/out", "b")).toMatchObject({
+    exit: 1,
+    said: { code: "file_exists", detail: expect.stringContaining("is published, its folder is not written") },
+  });
 });

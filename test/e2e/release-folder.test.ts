@@ -1,6 +1,6 @@
 /** `tes verify FOLDER`: what lies beside the files for other tools is held against the publishers that are proved. */
 
-import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { flipBit } from "../verifiers/bits.ts";
@@ -24,6 +24,7 @@ interface Beside {
   readonly state: string;
   readonly by?: string;
   readonly code?: string;
+  readonly detail?: string;
 }
 
 interface Looked {
@@ -37,8 +38,8 @@ interface Looked {
 }
 
 /** What verifying the folder says, and its exit code. */
-async function look(place: Place, folder: string): Promise<Looked> {
-  const run = place.tes(["verify", folder, "--json"]);
+async function look(place: Place, folder: string, ...options: string[]): Promise<Looked> {
+  const run = place.tes(["verify", folder, ...options, "--json"]);
   const exit = await run.exited;
   if (run.stdout === "") throw new Error(run.stderr);
   return { exit, said: run.stdout, ...(JSON.parse(run.stdout) as Omit<Looked, "exit" | "said">) };
@@ -111,6 +112,15 @@ test("every signature, key and list in the folder is proved, and each that was c
   expect(
     await changed("trusted_root.json", replaced(/"rawBytes": "(.{16})[^"]{8}/, '"rawBytes": "$1AAAAAAAA')),
   ).toEqual(["trusted_root.json stranger key_unknown"]);
+  for (const [from, to] of [
+    ['"ctlogs": []', '"ctlogs": [], "certificate_authorities": [{}]'],
+    [/"start": "\d{4}/, '"start": "1999'],
+    ['"baseUrl": "https://', '"baseUrl": "https://evil.'],
+  ] as const) {
+    expect(await changed("trusted_root.json", replaced(from, to))).toEqual([
+      "trusted_root.json refused signature_file_invalid",
+    ]);
+  }
   for (const name of [`${short}.sigstore.json`, `${short}.sbom.sigstore.json`]) {
     expect(await changed(name, (bytes) => bytes.subarray(0, 999))).toEqual([`${name} refused bundle_invalid`]);
   }
@@ -172,6 +182,43 @@ test("what no publisher signed is of a stranger, and what nothing covers is name
   expect(refused(covered)).toEqual(["notes.txt.minisig unread undefined"]);
   expect(covered.notProved.join("\n")).toContain("not covered by the release: more/, README, app.tgz.sigstore.json");
 
+  // A directory in the place of what would be read is no signature, and no list.
+  const sums = await readFile(at("SHA256SUMS"));
+  const signature = await readFile(at("app.tgz.minisig"));
+  for (const name of ["SHA256SUMS", "app.tgz.minisig"]) {
+    await rm(at(name));
+    await mkdir(at(name));
+  }
+  await symlink("more", at("app.tgz.abababab.sig"));
+  const directories = await look(place, FOLDER);
+  expect(directories).toMatchObject({ exit: 1, verified: false, notCovered: covered.notCovered });
+  const unreadable = directories.beside.filter(({ state }) => state === "refused");
+  expect(unreadable.map(({ name, code, detail }) => `${name}: ${detail} (${code})`)).toEqual([
+    "SHA256SUMS: it is a directory (file_unreadable)",
+    "app.tgz.abababab.sig: it is a directory (file_unreadable)",
+    "app.tgz.minisig: it is a directory (file_unreadable)",
+  ]);
+  expect(directories.beside.find(({ name }) => name === "SHA256SUMS.ed25519")?.detail).toBe(
+    "SHA256SUMS cannot be read",
+  );
+  for (const name of ["SHA256SUMS", "app.tgz.minisig", "app.tgz.abababab.sig"]) await rm(at(name), { recursive: true });
+  await writeFile(at("SHA256SUMS"), sums);
+  await writeFile(at("app.tgz.minisig"), signature);
+
+  // What has the document's name proves nothing where another one was named.
+  await rename(at("release.tes.json"), join(place.dir, "proof.tes.json"));
+  for (const [text, named] of [
+    ["junk", true],
+    ["{}", true],
+    [await readFile(from("release.tes.json")), true],
+    [await readFile(join(place.dir, "proof.tes.json")), false],
+  ] as const) {
+    await writeFile(at("release.tes.json"), text);
+    const { exit, notCovered } = await look(place, FOLDER, "--release", "proof.tes.json");
+    expect(exit).toBe(0);
+    expect(notCovered.includes("release.tes.json")).toBe(named);
+  }
+
   // With no file left there is nothing that it could be the folder of; the document alone proves the release alone.
   await rm(at("app.tgz"));
   expect(await fails(place, ["verify", FOLDER])).toMatchObject({ code: "files_missing", exit: 1 });
@@ -193,7 +240,11 @@ test("a second publisher's signatures are found by their names, and a folder of 
   );
   await done(place, ["release", ENTITY, "dist/app.tgz", "--key", "alice.key", ...ELSEWHERE, "--draft", "next.json"]);
   await done(place, ["release", "sign", "next.json", "--key", "bob.key"]);
-  await done(place, ["release", "publish", "next.json"]);
+  const published = place.tes(["release", "publish", "next.json"]);
+  expect(await published.exited).toBe(0);
+  expect(published.stderr).toMatch(/^component:app@1\.4\.0 of the registry default, genesis /m);
+  expect(published.stderr).toContain(`, ${bob}\n`);
+  expect(published.stderr).toMatch(/^command: tes release component:app dist\/app\.tgz --download-url /m);
   const found = await look(place, FOLDER);
   expect(found).toMatchObject({ exit: 0, verified: true });
   expect(

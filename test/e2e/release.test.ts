@@ -52,7 +52,13 @@ describe("tes publisher", () => {
     expect(proposed).toMatchObject({ newMissing: [bob], agreed: 1, needed: 1 });
     expect((await fails(place, ["publisher", "apply", "next.json"])).code).toBe("signatures_insufficient");
     await done(place, ["publisher", "sign", "next.json", "--key", "bob.key"]);
-    expect(await done(place, ["publisher", "apply", "next.json"])).toContain("2 of 2 sign a release");
+    const applied = place.tes(["publisher", "apply", "next.json"]);
+    expect(await applied.exited).toBe(0);
+    expect(applied.stdout).toContain("2 of 2 sign a release");
+    // Who brings it sees who comes, who goes, and how many sign, before anything is written.
+    expect(applied.stderr).toMatch(/^revision 2 of the publishers of component:app, registry default, genesis /m);
+    expect(applied.stderr).toMatch(new RegExp(`^  \\+ [0-9a-f]{8}  ${bob}$`, "m"));
+    expect(applied.stderr).toContain("2 of 2 sign a release, before 1 of 1\n");
     expect(await done(place, ["publisher", "apply", "next.json"])).toContain("already");
     // An admin's token alone: a set that only the newcomer signed.
     await makeKey(place, "eve");

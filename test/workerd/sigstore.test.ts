@@ -3,8 +3,9 @@
 import { reset } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { checkTrustedRoot } from "../../src/cli/release/trusted-root.ts";
 import { createClient, memoryPins, openImport } from "../../src/client/index.ts";
-import { toBase64, toBase64Url } from "../../src/core/bytes.ts";
+import { toBase64, toBase64Url, utf8 } from "../../src/core/bytes.ts";
 import { publisherWindows } from "../../src/protocol/publisher-windows.ts";
 import { restoreBytes } from "../../src/protocol/statements.ts";
 import { bentBundles, bentTrust } from "../verifiers/bent-bundles.ts";
@@ -69,6 +70,10 @@ const casesOf = async (client: Client, version = "1.0.0"): Promise<SigstoreCase[
     await client.trustedRoot(),
     await keysOf(client),
   ];
+  // What the authority writes is what tes verify takes, also after a move and a restore.
+  const { document } = await client.releaseOf(ENTITY, version);
+  const { registry, genesis } = scope;
+  await checkTrustedRoot(utf8(JSON.stringify(trustedRoot)), document.keys, { registry, genesis, pinnedBy: "the test" });
   return bundles.map(({ signer, predicateType, bundle }) => ({
     name: `${predicateType} by ${signer}`,
     bundle,

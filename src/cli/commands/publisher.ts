@@ -229,7 +229,7 @@ function describe({ entity, registry, genesis, revision, keys, threshold, before
     `revision ${revision} of the publishers of ${entity}, registry ${registry}, genesis ${genesis}`,
     ...keys.map(({ kid }) => `  ${present.has(kid) ? " " : "+"} ${shortKid(kid)}  ${kid}`),
     ...gone.map((kid) => `  - ${shortKid(kid)}  ${kid}`),
-    `  ${threshold} of ${keys.length} sign a release${before === null ? "" : `, before ${before.threshold} of ${before.keys.length}`}`,
+    `  ${threshold} of ${keys.length} sign a release${before === null ? ", before nobody" : `, before ${before.threshold} of ${before.keys.length}`}`,
     "",
   ].join("\n");
 }
@@ -259,6 +259,7 @@ async function apply(io: CommandIo, file: string, flags: ReachOptions): Promise<
   if (genesis !== proposal.genesis) {
     throw new TesError("genesis_mismatch", { facts: { proposed: proposal.genesis, found: genesis } });
   }
+  if (!io.json) io.stderr(describe(proposal));
   const { receipt } = await set(client, proposal);
   const { entity, revision, threshold, keys } = proposal;
   const seq = receipt?.statement.seq ?? null;

@@ -3,9 +3,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import type { Publishers } from "../../client/publishing.ts";
-import { utf8 } from "../../core/bytes.ts";
 import { TesError } from "../../core/errors.ts";
-import { sha256Hex } from "../../core/hash.ts";
 import type { ReleaseDraft } from "../../protocol/release-draft.ts";
 import { type CommandIo, printJson, printNote, table } from "../output.ts";
 import { type ReachOptions, reach, withReach } from "../reach.ts";
@@ -29,6 +27,7 @@ import { collectSource } from "../release/provenance.ts";
 import { findReleased } from "../release/publish.ts";
 import { readSbom } from "../release/sbom.ts";
 import { shortKid } from "../release/short-kid.ts";
+import { describeDraft } from "../release/summary.ts";
 import { resolveTarget, type Target } from "../release/target.ts";
 import { fetchCommand } from "./release-fetch.ts";
 
@@ -208,6 +207,7 @@ async function publishDraftFile(
 ): Promise<void> {
   const opened = await readDraft(resolve(io.cwd, path));
   const { draft, scope, release } = opened;
+  if (!io.json) io.stderr(describeDraft(opened));
   const { client } = await reach(io, { ...flags, registry: flags.registry ?? scope.registry });
   const { genesis } = await client.trust();
   if (genesis !== scope.genesis) {
@@ -240,23 +240,6 @@ async function filesOf(io: CommandIo, opened: OpenDraft, paths: readonly string[
 }
 
 const pathOf = (files: readonly HashedFile[], name: string): string => files.find((file) => file.name === name)!.path;
-
-/** Everything that somebody signs who signs a draft. */
-function describeDraft({ draft, scope, release, beside }: OpenDraft): string {
-  const { entity, version, registry, genesis } = scope;
-  const rows = release.subjects.map(({ name, size, sha256, downloadLocation = "stored by the authority" }) => [
-    ...[name, showBytes(size), sha256, downloadLocation],
-  ]);
-  const sboms = beside.map(({ predicateType }, i) => {
-    const payload = utf8(draft.payloads[i + 1]!);
-    return `bill of materials: ${predicateType}, ${showBytes(payload.length)}, SHA-256 ${sha256Hex(payload)}\n`;
-  });
-  return (
-    `${entity}@${version} of the registry ${registry}, genesis ${genesis}, signed by ${draft.signers.length}\n` +
-    table([{ title: "file" }, { title: "size", align: "right" }, { title: "SHA-256" }, { title: "from" }], rows) +
-    sboms.join("")
-  );
-}
 
 function tellDraft(
   io: CommandIo,

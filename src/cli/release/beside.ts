@@ -3,24 +3,26 @@
  * held against what the release document proves; what nothing covers is named.
  */
 
-import { readdir } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type ProvenRelease, type ReleaseDocument, verifyPublishers } from "../../client/release.ts";
+import { type ProvenRelease, type ReleaseDocument, verifyPublishers, verifyRelease } from "../../client/release.ts";
 import { verifyKeys } from "../../client/trust.ts";
-import { fromBase64Url, toBase64 } from "../../core/bytes.ts";
+import { canonicalize } from "../../core/canonical-json.ts";
 import { parseChecksums } from "../../core/checksums.ts";
 import { type ErrorCode, TesError } from "../../core/errors.ts";
-import { type JsonValue, parseJson } from "../../core/json.ts";
-import { ed25519Spki } from "../../core/sigstore.ts";
 import { parseAnswer } from "../../protocol/answers.ts";
+import { contentOf } from "../../protocol/intoto.ts";
 import type { PublicKey } from "../../protocol/statements.ts";
 import type { Anchor } from "./anchor.ts";
 import { readBundle } from "./bundle-file.ts";
 import { verifyBundles } from "./bundles.ts";
 import { BUNDLE_ENDING, DOCUMENT_NAME, SUMS_NAME, TRUSTED_ROOT_NAME } from "./contents.ts";
+import { readDocument } from "./evidence.ts";
 import { type HashedFile, hashFile, openFile } from "./hashing.ts";
 import { checkKeyFile, KEY_FILE, readKeysThere } from "./key-there.ts";
 import { type Keys, type SignatureKind, type Signed, signerOf } from "./signed-by.ts";
+import { checkTrustedRoot } from "./trusted-root.ts";
 
 /** A line for each of the files of a release, whose names are 255 bytes at most. */
 const MAX_SUMS_BYTES = 524_288;
@@ -73,22 +75,31 @@ export async function lookBeside(
 ): Promise<FolderLook> {
   const publishers = await publishersThen(document, release, anchor);
   const entries = (await readdir(directory, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
-  // A pipe would be waited for.
-  const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
+  const strange = new Map<string, string>();
+  for (const entry of entries) {
+    const what = await notFile(directory, entry);
+    if (what !== null) strange.set(entry.name, what);
+  }
+  const names = entries.map(({ name }) => name).filter((name) => !strange.has(name));
   const keys: Keys = { publishers, there: await readKeysThere(directory, names) };
   const sums = names.includes(SUMS_NAME) ? await readSums(join(directory, SUMS_NAME)) : null;
   const subjects = new Set(release.subjects.map(({ name }) => name));
   const signedOf = (name: string): Signed | null => signedFile(name, release, hashed, sums);
   const beside: Beside[] = [];
-  const notCovered = entries
-    .filter(({ name }) => !names.includes(name))
-    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name));
+  const notCovered: string[] = [];
+  for (const [name, what] of strange) {
+    const kind = kindOf(name, subjects);
+    if (kind === null) notCovered.push(what === DIRECTORY ? `${name}/` : name);
+    else beside.push({ name, kind, state: "refused", code: "file_unreadable", detail: `it is ${what}` });
+  }
   for (const name of names) {
-    if (subjects.has(name) || name === DOCUMENT_NAME) continue;
+    if (subjects.has(name)) continue;
     const path = join(directory, name);
     const found = (kind: Beside["kind"], work: () => Promise<string | null>) => held(name, kind, work);
     const signature = signatureName(name, subjects);
-    if (name.endsWith(BUNDLE_ENDING)) {
+    if (name === DOCUMENT_NAME) {
+      if (!(await provesSame(path, release, document, anchor))) notCovered.push(name);
+    } else if (name.endsWith(BUNDLE_ENDING)) {
       const work = async () => {
         const { opened } = await readBundle(path);
         await verifyBundles([opened], document, anchor);
@@ -99,7 +110,9 @@ export async function lookBeside(
       if (bundle.code === "bundle_unsupported" && !OUR_BUNDLE.test(name)) notCovered.push(name);
       else beside.push(bundle);
     } else if (name === TRUSTED_ROOT_NAME) {
-      beside.push(await found("log", async () => checkRoot(await readBytes(path, MAX_ROOT_BYTES), document, anchor)));
+      beside.push(
+        await found("log", async () => checkTrustedRoot(await readBytes(path, MAX_ROOT_BYTES), document.keys, anchor)),
+      );
     } else if (name === SUMS_NAME) {
       beside.push(await found("checksums", async () => checkSums(sums, release)));
     } else if (KEY_FILE.test(name)) {
@@ -108,7 +121,12 @@ export async function lookBeside(
       const { kind, short, of } = signature;
       const signed = signedOf(of);
       if (signed === null || (kind === "minisign" && signed.bytes === null && signed.digests.blake2b === undefined)) {
-        beside.push({ name, kind, state: "unread", detail: `${of} is not here` });
+        beside.push({
+          name,
+          kind,
+          state: "unread",
+          detail: `${of} ${entries.some((one) => one.name === of) ? "cannot be read" : "is not here"}`,
+        });
         continue;
       }
       const work = async () => signerOf(kind, await readBytes(path, MAX_SIGNATURE_BYTES), signed, keys, short);
@@ -116,6 +134,42 @@ export async function lookBeside(
     } else notCovered.push(name);
   }
   return { beside, notCovered };
+}
+
+const DIRECTORY = "a directory";
+
+/** What lies under a name that is no file, in words; a pipe would be waited for. Null for a file, or a link to nothing. */
+async function notFile(directory: string, entry: Dirent): Promise<string | null> {
+  const info = entry.isSymbolicLink() ? await stat(join(directory, entry.name)).catch(() => null) : entry;
+  if (info === null || info.isFile()) return null;
+  return info.isDirectory() ? DIRECTORY : "no ordinary file";
+}
+
+/** What a file of that name is for; null when it is none of ours. */
+function kindOf(name: string, subjects: ReadonlySet<string>): Beside["kind"] | null {
+  if (OUR_BUNDLE.test(name)) return "bundle";
+  if (name === TRUSTED_ROOT_NAME) return "log";
+  if (name === SUMS_NAME) return "checksums";
+  if (KEY_FILE.test(name)) return "key";
+  return signatureName(name, subjects)?.kind ?? null;
+}
+
+/** Whether a document here proves this very release. Where another one was named, it may be anything. */
+async function provesSame(
+  path: string,
+  { entity, version, subjects }: ProvenRelease,
+  document: ReleaseDocument,
+  anchor: Anchor,
+): Promise<boolean> {
+  try {
+    const { document: here } = await readDocument(path);
+    if (canonicalize({ ...here }) === canonicalize({ ...document })) return true;
+    const found = await verifyRelease(here, anchor);
+    return found.entity === entity && found.version === version && contentOf(found.subjects) === contentOf(subjects);
+  } catch (thrown) {
+    if (thrown instanceof TesError) return false;
+    throw thrown;
+  }
 }
 
 /** What a check finds. What it throws is why it does not hold. */
@@ -186,31 +240,6 @@ function checkSums(sums: Sums | null, { subjects }: ProvenRelease): null {
   const known = new Set(subjects.map(({ name }) => name));
   const more = [...listed.keys()].find((name) => !known.has(name));
   if (more !== undefined) throw new TesError("artifact_unknown", { detail: `it names ${more}` });
-  return null;
-}
-
-/** Whoever hands Sigstore's verifiers this file makes them believe every log in it. */
-async function checkRoot(bytes: Uint8Array, document: ReleaseDocument, anchor: Anchor): Promise<null> {
-  const { earlier, logKey } = await verifyKeys(document.keys, anchor);
-  const known = new Set([{ logKey }, ...earlier].map((log) => toBase64(ed25519Spki(fromBase64Url(log.logKey.x)!))));
-  const refuse = (detail: string, cause?: unknown) => new TesError("signature_file_invalid", { detail, cause });
-  let root: Record<string, JsonValue | undefined>;
-  try {
-    root = parseJson(bytes) as typeof root;
-  } catch (cause) {
-    throw refuse("it is no JSON that means one thing", cause);
-  }
-  const { tlogs, certificateAuthorities = [], ctlogs = [], timestampAuthorities = [] } = root ?? {};
-  if (!Array.isArray(tlogs) || tlogs.length === 0) throw refuse("it names no log");
-  if ([certificateAuthorities, ctlogs, timestampAuthorities].some((list) => !Array.isArray(list) || list.length > 0)) {
-    throw refuse("it names others than the log that may vouch");
-  }
-  for (const log of tlogs) {
-    const key = (log as { readonly publicKey?: { readonly rawBytes?: unknown } } | null)?.publicKey?.rawBytes;
-    if (typeof key !== "string" || !known.has(key)) {
-      throw new TesError("key_unknown", { detail: "it names a log that is not this registry's" });
-    }
-  }
   return null;
 }
 

@@ -101,12 +101,30 @@ export async function finishRelease(
   }
   const logged = await readLogged(client, target);
   await proveAgain(logged);
-  if (!plan.present) {
-    await writeAll(io, plan.path, logged, draft, files, options).catch((thrown: unknown) => {
-      throw unfinished(thrown, target);
+  let written = !plan.present;
+  if (written) {
+    await writeAll(io, plan.path, logged, draft, files, options).catch(async (thrown: unknown) => {
+      if (!(await isThereNow(io, target, subjects, logged, options, thrown))) throw unfinished(thrown, target);
+      written = false;
     });
   }
-  return { logged, already, folder: plan.shown, written: !plan.present, uploaded };
+  return { logged, already, folder: plan.shown, written, uploaded };
+}
+
+/** Whether the folder that came first is of this very release: an earlier run of the command may have gone on unseen. */
+async function isThereNow(
+  io: CommandIo,
+  target: Target,
+  subjects: readonly Subject[],
+  { release }: Logged,
+  { out }: FinishOptions,
+  thrown: unknown,
+): Promise<boolean> {
+  if (!(thrown instanceof TesError) || thrown.code !== "file_exists") return false;
+  return planFolder(io, target, out, subjects, release).then(
+    ({ present }) => present,
+    () => false,
+  );
 }
 
 /** It is published, so that nothing has to be taken back: only the folder is missing. */

@@ -1,13 +1,13 @@
 /** The files of a release, from the paths that were named: checked by name before anything is read, then hashed. */
 
-import { basename, relative, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { TesError } from "../../core/errors.ts";
 import { MAX_ARTIFACT_BYTES, MAX_RELEASE_FILES } from "../../core/limits.ts";
 import { checkArtifactName, checkArtifactNames } from "../../protocol/artifact-names.ts";
 import type { Subject } from "../../protocol/intoto.ts";
 import { type CommandIo, printNote } from "../output.ts";
 import { type HashedFile, hashFile, openFile } from "./hashing.ts";
-import { followLinks } from "./links.ts";
+import { followLinks, linkNotes } from "./links.ts";
 import { mediaTypeOf } from "./media-type.ts";
 import { openProgress, showBytes } from "./progress.ts";
 
@@ -27,9 +27,7 @@ export async function gatherFiles(io: CommandIo, paths: readonly string[]): Prom
   for (const name of names) checkArtifactName(name);
   checkArtifactNames(names);
   const links = await followLinks(io.cwd, files);
-  for (const [link, target] of links) {
-    printNote(io, `${relative(io.cwd, link)} is a link: released is what lies at ${target}, as ${basename(link)}`);
-  }
+  for (const note of await linkNotes(io.cwd, links)) printNote(io, note);
   let total = 0;
   for (const path of files) {
     const { file, size } = await openFile(path);
@@ -42,7 +40,7 @@ export async function gatherFiles(io: CommandIo, paths: readonly string[]): Prom
     const hashed: HashedFile[] = [];
     // One after the other: a disk reads one file faster than two at once.
     for (const path of files) {
-      const target = links.get(path);
+      const target = links.get(path)?.target;
       hashed.push({ ...(await hashFile(path, bar.add)), ...(target === undefined ? {} : { target }) });
     }
     return hashed.sort((a, b) => (a.name < b.name ? -1 : 1));

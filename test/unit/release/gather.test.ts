@@ -143,6 +143,47 @@ describe("links", () => {
     }
   });
 
+  test("to directories on the way to a file are followed, and it is said where the files lie", async () => {
+    await put("project/README");
+    await put("secret/a.tgz", "one");
+    await put("secret/b.tgz");
+    await put("project/out/bin/c.tgz");
+    await mkdir(join(dir, "project/dist"));
+    await symlink("../secret", join(dir, "project/distlink"));
+    await symlink("../../secret", join(dir, "project/dist/keys"));
+    await symlink("out", join(dir, "project/bazel-out"));
+    const cwd = join(dir, "project");
+    const secret = await realpath(join(dir, "secret"));
+    const gathered = async (...paths: string[]) => {
+      const notes: string[] = [];
+      const files = await gatherFiles({ ...io(), cwd, stderr: (text) => void notes.push(text) }, paths);
+      return { notes, targets: files.map(({ target }) => target) };
+    };
+    const both = [join(secret, "a.tgz"), join(secret, "b.tgz")];
+    expect(await gathered("distlink/a.tgz", "distlink/b.tgz")).toEqual({
+      notes: [
+        `note distlink is a link: released is what lies in ${secret}, outside of the working directory: a.tgz, b.tgz\n`,
+      ],
+      targets: both,
+    });
+    expect(await gathered("dist/keys/a.tgz", "./dist/../dist/keys/b.tgz")).toEqual({
+      notes: [
+        `note dist/keys is a link: released is what lies in ${secret}, outside of the working directory: a.tgz, b.tgz\n`,
+      ],
+      targets: both,
+    });
+    expect(await gathered("../project/bazel-out/bin/c.tgz", "README")).toEqual({
+      notes: [`note bazel-out is a link: released is what lies in ${await realpath(join(cwd, "out/bin"))}: c.tgz\n`],
+      targets: [undefined, join(await realpath(cwd), "out/bin/c.tgz")],
+    });
+    // From beside the project too, and the whole path.
+    expect((await gathered(join(dir, "secret/a.tgz"))).notes).toEqual([]);
+    await symlink("project", join(dir, "elsewhere"));
+    expect((await gathered("../elsewhere/out/bin/c.tgz")).notes).toEqual([
+      `note ../elsewhere is a link: released is what lies in ${await realpath(join(cwd, "out/bin"))}: c.tgz\n`,
+    ]);
+  });
+
   test("to directories, to nothing and in circles are refused with what they are", async () => {
     await put(".ssh/id_ed25519", "secret");
     await put("dist/app.tgz");
