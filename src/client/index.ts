@@ -49,6 +49,7 @@ export {
   verifyRelease,
 } from "./release.ts";
 export { type VerifiedResponse, verifyResponse } from "./response.ts";
+export { type PublishersNow, type Standing, standingOf } from "./standing.ts";
 export type { Fetch } from "./transport.ts";
 export {
   type EarlierKeys,

@@ -2,6 +2,7 @@
 
 import { basename, dirname, join, resolve } from "node:path";
 import { findSubject, type ProvenRelease, type ReleaseDocument, verifyRelease } from "../../client/release.ts";
+import { standingOf } from "../../client/standing.ts";
 import { TesError } from "../../core/errors.ts";
 import { MAX_ANSWER_BYTES } from "../../core/limits.ts";
 import type { TrustFile } from "../../protocol/trust-file.ts";
@@ -24,7 +25,7 @@ import { type FetchedFile, fetchFile, isAddress } from "../release/fetch-file.ts
 import { type HashedFile, hashFile, openFile } from "../release/hashing.ts";
 import { askAuthority, type OnlineOptions, proofOrAsk } from "../release/online.ts";
 import { openProgress } from "../release/progress.ts";
-import { lastPublishers, standingOf } from "../release/standing.ts";
+import { lastPublishers } from "../release/standing.ts";
 import { parseTarget } from "../release/target.ts";
 import { type CheckedFile, report } from "../release/verdict.ts";
 

@@ -1,13 +1,13 @@
 /** What a verified release comes to, in plain words and as JSON: what was proved, by whom, when, and what was not. */
 
 import type { ProvenRelease } from "../../client/release.ts";
+import type { PublishersNow, Standing } from "../../client/standing.ts";
 import type { TesError } from "../../core/errors.ts";
 import type { JsonValue } from "../../core/json.ts";
 import { type CommandIo, paint, printable, printJson, reportFinding } from "../output.ts";
 import { notProved, type Proof, say } from "../proved.ts";
 import type { Beside, FolderLook } from "./beside.ts";
 import { showBytes } from "./progress.ts";
-import type { PublishersNow, Standing } from "./standing.ts";
 
 /** A file of the release that was looked at. */
 export interface CheckedFile {

@@ -1,12 +1,19 @@
 /** One release, proved here from the genesis to each publisher's signature. */
 
 import { css, html, nothing } from "lit";
-import type { JsonValue, ProvenRelease, TesError } from "../../client/index.ts";
+import {
+  type JsonValue,
+  type ProvenRelease,
+  type PublishersNow,
+  type Standing,
+  standingOf,
+  type TesError,
+} from "../../client/index.ts";
 import { isEntityId } from "../../protocol/ids.ts";
 import { pathOf } from "../../protocol/paths.ts";
 import type { Wanted } from "../model/download.ts";
 import { addressOf } from "../model/route.ts";
-import { goneOf, newestAbout, type PublishersNow, type SignersNow, signersNow } from "../model/signers.ts";
+import { goneOf, newestAbout } from "../model/signers.ts";
 import { asTesError, findingOf, tell } from "../model/verdict.ts";
 import { bytes, count, moment, plural, visible } from "../model/words.ts";
 import "./badge.ts";
@@ -178,7 +185,7 @@ export class Release extends Panel {
   }
 
   /** What holds, and what somebody who installs it has to know all the same. */
-  #warnings(found: ProvenRelease, now: SignersNow | undefined) {
+  #warnings(found: ProvenRelease, now: Standing | undefined) {
     const gone = now === undefined ? null : goneOf(found.entity, now);
     return html`${gone === null ? nothing : html`<p class="note warn break">${gone}</p>`}
       ${this.unread === undefined ? nothing : html`<p class="note warn">Whether its signers are publishers still could not be read. ${tell(this.unread)}</p>`}
@@ -200,7 +207,7 @@ export class Release extends Panel {
 
   #whole(found: ProvenRelease) {
     const { signers, subjects, attestations, yanked, seq, at, publishers } = found;
-    const now = this.publishers === undefined ? undefined : signersNow(found, this.publishers);
+    const now = this.publishers === undefined ? undefined : standingOf(found, this.publishers);
     return html`
       ${this.#warnings(found, now)}
       ${
@@ -275,7 +282,11 @@ export class Release extends Panel {
       return;
     }
     if (publishers.status === "fulfilled") {
-      if (isLast) [this.publishers, this.unread] = [publishers.value, undefined];
+      if (isLast) {
+        const { revision, threshold, keys } = publishers.value;
+        this.publishers = { revision, threshold, kids: keys.map(({ kid }) => kid) };
+        this.unread = undefined;
+      }
     } else {
       if (isLast) this.unread = asTesError(publishers.reason);
       registry.failed(publishers.reason, `the publishers of ${entity}`);

@@ -1,9 +1,8 @@
 /** What became of who signed a release: as the command line judges it. */
 
 import { describe, expect, test } from "vitest";
-import { standingOf } from "../../../src/cli/release/standing.ts";
-import type { Watched } from "../../../src/client/index.ts";
-import { goneOf, newestAbout, signersNow } from "../../../src/dashboard/model/signers.ts";
+import { standingOf, type Watched } from "../../../src/client/index.ts";
+import { goneOf, newestAbout } from "../../../src/dashboard/model/signers.ts";
 
 const keys = (...kids: string[]) => kids.map((kid) => ({ kid, x: kid, seq: 1 }));
 const released = (threshold: number, ...kids: string[]) => ({
@@ -18,9 +17,8 @@ describe("signers of a release", () => {
     [released(2, "ada", "grace"), 1, ["ada"], null],
     [released(1, "ada"), 3, ["edsger"], /revision 4: ada\. Of the signers 0 are one still, and it takes 1\./],
     [released(1, "ada", "grace"), 2, ["grace"], null],
-  ])("case %#: the same as tes verify, and said where too few remain", (release, threshold, kids, said) => {
-    const now = signersNow(release, { revision: 4, threshold, keys: keys(...kids) });
-    expect(now).toEqual(standingOf(release, { revision: 4, threshold, kids }));
+  ])("case %#: said where too few remain", (release, threshold, kids, said) => {
+    const now = standingOf(release, { revision: 4, threshold, kids });
     if (said === null) expect(goneOf("a:1", now)).toBeNull();
     else expect(goneOf("a:1", now)).toMatch(said);
   });

@@ -1,7 +1,7 @@
 /** People leave: a release stays good while enough of those who signed it are publishers still. */
 
 import { expect, test } from "vitest";
-import { standingOf } from "../../../src/cli/release/standing.ts";
+import { standingOf } from "../../../src/client/standing.ts";
 
 const signed = (threshold: number, ...kids: string[]) => ({
   signers: kids.map((kid, seq) => ({ kid, x: "", seq })),
