@@ -1,7 +1,7 @@
 /** The command line as its users run it: init, entity, bump, verify, token, doctor, start. */
 
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { failure, serve } from "./support/authority.ts";
@@ -319,50 +319,6 @@ describe("tes doctor", () => {
     expect(run.stdout).toMatch(/error +signing key: .*can be read by others \(mode 644\)/);
     expect(run.stdout).toContain("package.json holds 1.3.9 where global:main was 1.4.0");
     expect(run.stdout).toContain("api:new: is not declared yet");
-  });
-});
-
-describe("tes doctor and the signing key", () => {
-  const wrong =
-    /^error +signing key: .*signing\.key is not the key of (\S+): it makes the log key \S+, and the log names/gm;
-  const look = async (place: Place) => {
-    const run = place.tes(["doctor"]);
-    const exit = await run.exited;
-    return { exit, said: run.stdout, wrong: [...run.stdout.matchAll(wrong)].map(([, registry]) => registry) };
-  };
-
-  test("another key in its place is noticed, whether the authority runs or not, before anything fails", async () => {
-    await using place = await makePlace();
-    await makeCheckout(place);
-    const file = join(place.dir, ".tes/signing.key");
-    const first = await serve(place, { data: ".tes" });
-    await done(place, "registry", "create", "mobile");
-    expect(await look(place)).toMatchObject({ exit: 0, wrong: [] });
-    const own = await readFile(file, "utf8");
-    await writeFile(file, `${keyOf("another").hex}\n`);
-    const running = await look(place);
-    expect(running).toMatchObject({ exit: 1, wrong: ["default"] });
-    expect(running.said).toMatch(/What runs still holds the right one/);
-    expect(running.said).toContain("(signing_key_mismatch)");
-    // What only the journal has when it is killed counts as well, and looking leaves everything as it lies.
-    const { tes, workerd } = JSON.parse(await read(place, ".tes/lock")) as Record<"tes" | "workerd", { pid: number }>;
-    for (const { pid } of [tes, workerd]) process.kill(pid, "SIGKILL");
-    await first.run.exited;
-    const objects = join(place.dir, ".tes/do/tes-VersionManagementDO");
-    const before = await readdir(objects);
-    const journals = before.filter((name) => name.endsWith("-wal")).map((name) => stat(join(objects, name)));
-    expect(Math.max(...(await Promise.all(journals)).map(({ size }) => size))).toBeGreaterThan(0);
-    expect(await look(place)).toMatchObject({ exit: 1, wrong: ["default", "mobile"] });
-    expect(await readdir(objects)).toEqual(before);
-    const rotated = place.tes(["doctor"], { env: { VERSION_SIGNING_KEY_V2: own.trim() } });
-    expect(await rotated.exited, rotated.stdout).toBe(0);
-    const second = await serve(place, { data: ".tes" });
-    expect(await look(place)).toMatchObject({ exit: 1, wrong: ["default", "mobile"] });
-    await second.stop();
-    await writeFile(file, own);
-    const after = await look(place);
-    expect(after).toMatchObject({ exit: 0, wrong: [] });
-    expect(after.said).toContain("is the one that the log of mobile names");
   });
 });
 

@@ -1,8 +1,8 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * What takes a browser, a deployment or minutes: `npm run test:deep` runs these and nothing else, CI runs both, and `npm test` stays
- * within the time that somebody waits for it.
+ * What takes a browser, a deployment or minutes: `npm run test:deep` runs these and nothing else, CI runs both, and
+ * `npm test` stays within the time that somebody waits for it.
  */
 const DEEP = [
   "dashboard/**/*.test.ts",
@@ -10,7 +10,9 @@ const DEEP = [
   "deploy.test.ts",
   "deploy-dashboard.test.ts",
   "artifacts-attack.test.ts",
+  "doctor.test.ts",
   "key-terminal.test.ts",
+  "lock.test.ts",
   "release-broken-off.test.ts",
   "release-folder.test.ts",
   "release-large.test.ts",
