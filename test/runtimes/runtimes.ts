@@ -198,6 +198,8 @@ async function runChromium(target: Target, directory: string): Promise<Outcome> 
     );
     await page.goto(`${target.url}/suite.html`);
     await page.addScriptTag({ path: script, type: "module" });
+    // A module runs in a turn of its own, some time after its tag is there.
+    await page.waitForFunction(() => "runSuite" in globalThis);
     const results = await page.evaluate((given) => {
       const { runSuite } = globalThis as unknown as { runSuite(target: Target): Promise<Result[]> };
       return runSuite(given);

@@ -35,8 +35,8 @@ const MAX_ROOT_BYTES = 1_048_576;
 export interface Beside {
   readonly name: string;
   readonly kind: SignatureKind | "bundle" | "checksums" | "key" | "log";
-  /** `unread`: the file that it is about is not here. */
-  readonly state: "proved" | "refused" | "stranger" | "unread";
+  /** `unread`: the file that it is about is not here. `old`: it was right when it was written, and there is a newer one. */
+  readonly state: "proved" | "refused" | "stranger" | "unread" | "old";
   /** Kid of the publisher whose it is. */
   readonly by?: string;
   /** Why it is refused. */
@@ -110,9 +110,12 @@ export async function lookBeside(
       if (bundle.code === "bundle_unsupported" && !OUR_BUNDLE.test(name)) notCovered.push(name);
       else beside.push(bundle);
     } else if (name === TRUSTED_ROOT_NAME) {
-      beside.push(
-        await found("log", async () => checkTrustedRoot(await readBytes(path, MAX_ROOT_BYTES), document.keys, anchor)),
-      );
+      let isOld = false;
+      const root = await found("log", async () => {
+        isOld = (await checkTrustedRoot(await readBytes(path, MAX_ROOT_BYTES), document.keys, anchor)) === "old";
+        return null;
+      });
+      beside.push(isOld ? { ...root, state: "old" } : root);
     } else if (name === SUMS_NAME) {
       beside.push(await found("checksums", async () => checkSums(sums, release)));
     } else if (KEY_FILE.test(name)) {

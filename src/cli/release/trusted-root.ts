@@ -26,9 +26,10 @@ interface KnownLog {
  * itself. Whether the registry has got further keys since the document was written cannot be known offline at all.
  *
  * @param keys the answer that the document has
+ * @returns `old` for what the authority wrote before the registry had its last key: it sets those before no end
  * @throws {TesError} `signature_file_invalid`; `key_unknown` for a log that is not this registry's; what the keys throw
  */
-export async function checkTrustedRoot(bytes: Uint8Array, keys: JsonValue, anchor: Anchor): Promise<null> {
+export async function checkTrustedRoot(bytes: Uint8Array, keys: JsonValue, anchor: Anchor): Promise<"current" | "old"> {
   await verifyKeys(keys, anchor);
   const known = knownLogs(keys);
   const refuse = (detail: string, cause?: unknown) => new TesError("signature_file_invalid", { detail, cause });
@@ -49,10 +50,9 @@ export async function checkTrustedRoot(bytes: Uint8Array, keys: JsonValue, ancho
   }
   const differenceTo = (logs: readonly KnownLog[]) => differenceOf(root, written(logs) as unknown as JsonValue, "");
   const differs = differenceTo(known);
-  if (differs === null) return null;
+  if (differs === null) return "current";
   const isOld = known.some((_, i) => i > 0 && differenceTo(asOf(known, i)) === null);
-  if (isOld)
-    throw refuse("it is of before the registry had its last key, and sets those before no end: tes trust root");
+  if (isOld) return "old";
   throw refuse(`${differs} is not what the authority writes for this registry's logs`);
 }
 

@@ -196,6 +196,12 @@ function leftOpen(verdict: Verdict): string[] {
       ({ name, sha256 }) => `an attestation that its provenance names and that is not here: ${name}, SHA-256 ${sha256}`,
     ),
     ...(unread.length === 0 ? [] : [`signatures of files that are not here: ${some(unread)}`]),
+    ...(beside?.beside ?? [])
+      .filter(({ state }) => state === "old")
+      .map(
+        ({ name }) =>
+          `${name} for today: it is from before the registry had its last key. tes trust root has the new one`,
+      ),
     ...(beside === null || beside.notCovered.length === 0
       ? []
       : [`what lies there and is not covered by the release: ${some(beside.notCovered)}`]),
