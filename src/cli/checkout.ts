@@ -7,6 +7,7 @@ import { parseJson } from "../core/json.ts";
 import { parseRegistryFile, REGISTRY_FILE_NAME, type RegistryFile } from "../protocol/registry-file.ts";
 import { codeOf, reasonOf } from "./local/data.ts";
 import { printable } from "./output.ts";
+import { within } from "./within.ts";
 
 export interface Checkout {
   /** Absolute: the directory that holds the registry file. Paths of entities start here. */
@@ -30,17 +31,7 @@ export async function findCheckout(from: string, named?: string): Promise<Checko
   } catch (cause) {
     throw new TesError("file_unreadable", { detail: `${printable(path)}: ${reasonOf(cause)}`, cause });
   }
-  try {
-    return { root: dirname(path), path, file: parseRegistryFile(parseJson(bytes)) };
-  } catch (thrown) {
-    if (!(thrown instanceof TesError)) throw thrown;
-    const field = thrown.field === undefined ? {} : { field: thrown.field };
-    throw new TesError(thrown.code, {
-      detail: `${printable(path)}: ${thrown.detail ?? "refused."}`,
-      ...field,
-      cause: thrown,
-    });
-  }
+  return { root: dirname(path), path, file: within(path, () => parseRegistryFile(parseJson(bytes))) };
 }
 
 /** The same, where a command cannot do without. @throws {TesError} `usage` when there is none */

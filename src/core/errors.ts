@@ -244,7 +244,7 @@ export const ERRORS = {
   ),
   attestation_too_large: row(
     413,
-    "The payload of an attestation is larger than 1,500,000 bytes, or all of a release are larger than 3 MB.",
+    "The payload of an attestation is larger than 1,500,000 bytes.",
     "Release the document as a file of its own.",
     1009,
   ),

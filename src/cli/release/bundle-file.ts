@@ -10,6 +10,7 @@ import { contentOf, PROVENANCE_TYPE, parseAttestation, type Subject } from "../.
 import type { TrustFile } from "../../protocol/trust-file.ts";
 import { readSmallFile } from "../local/data.ts";
 import { printable } from "../output.ts";
+import { within } from "../within.ts";
 import { DOCUMENT_NAME } from "./contents.ts";
 import type { Evidence } from "./evidence.ts";
 
@@ -48,20 +49,6 @@ export async function readBundle(path: string): Promise<Bundle> {
     seq: Number(seq),
     at: Number(at),
   };
-}
-
-function within<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (thrown) {
-    if (!(thrown instanceof TesError)) throw thrown;
-    const field = thrown.field === undefined ? {} : { field: thrown.field };
-    throw new TesError(thrown.code, {
-      detail: `${printable(path)}: ${thrown.detail ?? "refused."}`,
-      ...field,
-      cause: thrown,
-    });
-  }
 }
 
 /** The document that the bundles of a release and a trust file add up to. @throws {TesError} `proof_missing` */

@@ -22,6 +22,7 @@ import {
 } from "../../protocol/intoto.ts";
 import { DRAFT_KIND, type DraftSigner, parseReleaseDraft, type ReleaseDraft } from "../../protocol/release-draft.ts";
 import { createExclusive, readSmallFile, reasonOf } from "../local/data.ts";
+import { within } from "../within.ts";
 import type { HashedFile } from "./hashing.ts";
 import type { PublisherKey } from "./key-file.ts";
 import { signFiles, sumsOf } from "./sidecars.ts";
@@ -148,15 +149,6 @@ const namesOf = (files: readonly { readonly name: string }[]): string =>
   JSON.stringify(files.map(({ name }) => name).sort());
 
 const isSbomType = (type: string): boolean => Object.values<string>(SBOM_TYPES).includes(type);
-
-function within<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (thrown) {
-    if (!(thrown instanceof TesError)) throw thrown;
-    throw new TesError(thrown.code, { detail: `${path}: ${thrown.detail ?? "refused."}`, cause: thrown });
-  }
-}
 
 /**
  * Holds a draft against its files as they lie here: each is the one that is signed, and every signature for other
